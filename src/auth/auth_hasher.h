@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* Argon2id off the loop: two threads, a bounded line. */
+
+#include "base/list.h"
+#include "service/loop.h"
+
+#define AUTH_HASH_SIZE 128 /* crypto_pwhash_STRBYTES */
+#define AUTH_HASH_WAITING_MAX                                                                                \
+        64 /* a hash takes about 50 ms and 64 MiB: more would only wait past their deadline */
+
+struct auth_hasher;
+int auth_hasher_new(struct auth_hasher **ret, sd_event *loop);
+/* Joins the threads; jobs not begun are dropped without call-back. */
+struct auth_hasher *auth_hasher_free(struct auth_hasher *h);
+
+struct auth_hash_job { /* embedded */
+        void (*complete)(struct auth_hash_job *j);
+        int status;                /* hash: 0. verify: 0 match, -EACCES no match. -ENOMEM */
+        char hash[AUTH_HASH_SIZE]; /* in for verify, out for hash */
+        /* private */
+        struct auth_hasher *hasher;
+        void *work;
+};
+/* The password is copied and wiped. 0; -EBUSY. */
+int auth_hash_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *password,
+                     void (*complete)(struct auth_hash_job *j));
+/* `hash` NULL = a user that does not exist: burns the same time and answers -EACCES. */
+int auth_verify_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *hash, const char *password,
+                       void (*complete)(struct auth_hash_job *j));
+void auth_hash_cancel(struct auth_hash_job *j);

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+
+noinst_LIBRARIES += libevents.a
+libevents_a_SOURCES = \
+	$(NULL)

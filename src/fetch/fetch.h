@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* An HTTP client in the loop (libcurl's multi interface): connections kept and reused, one job per request.
+ * The only folder with <curl/curl.h>. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "service/loop.h"
+
+struct fetch_client;
+
+struct fetch_conf {
+        const char *base_url;     /* "http://127.0.0.1:8000" */
+        const char *unix_socket;  /* path or NULL */
+        const char *ca_file;      /* or NULL */
+        unsigned connections_max; /* to the host; further requests wait in line */
+};
+
+int fetch_client_new(struct fetch_client **ret, sd_event *loop, const struct fetch_conf *conf);
+/* Jobs in flight are cancelled without call-back. */
+struct fetch_client *fetch_client_free(struct fetch_client *c);
+DEFINE_FREEP(struct fetch_client, fetch_client_free)
+
+#define FETCH_HEADERS_MAX 8
+
+struct fetch; /* embedded */
+typedef void (*fetch_fn)(struct fetch *f);
+
+struct fetch {
+        /* set before submit; borrowed until the call-back */
+        const char *method;                     /* "GET" */
+        const char *path;                       /* with the query string */
+        const char *headers[FETCH_HEADERS_MAX]; /* "Name: value" */
+        unsigned n_headers;
+        const void *body;
+        size_t body_size;
+        size_t answer_max;   /* bytes; beyond: -EFBIG. 0 = 16 MiB */
+        usec_t timeout_usec; /* 0 = 30 s */
+        /* optional: the body in pieces instead of in `answer`; non-zero return aborts */
+        int (*piece)(struct fetch *f, const void *p, size_t n);
+        /* optional: the body to send in pieces; returns bytes put into p, 0 at the end, -errno */
+        long (*upload)(struct fetch *f, void *p, size_t n);
+        fetch_fn complete;
+        /* result */
+        int error; /* 0: there is an answer, with its status; else -errno */
+        char reason[160];
+        unsigned status;
+        struct buf answer;
+        char etag[80]; /* as sent, with quotes; "" when absent */
+        char request_id[72];
+        /* private */
+        struct fetch_client *client;
+        void *easy, *header_list;
+        struct list_link link;
+};
+
+/* 0: complete() later, once. -ENOMEM. */
+int fetch_submit(struct fetch *f, struct fetch_client *c);
+void fetch_cancel(struct fetch *f);
+/* Cancels and frees; safe on a zeroed job. */
+void fetch_done(struct fetch *f);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* RabbitMQ, contained: two connections (publish, consume), one small thread each, bounded queues and eventfds
+ * towards the loop. librabbitmq blocks in connect, login and pushed-back writes; nothing of that is ever felt
+ * by the loop. A connection without progress for BrokerStallSec is cut with shutdown(2). Reconnect with
+ * jittered back-off; the topology is declared again each time. Section [Broker]. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/conf.h"
+#include "service/loop.h"
+
+struct mq_conf {
+        char *uri;         /* Uri=amqp://lonja@127.0.0.1:5672/lonja (amqps: TLS); the password by credential
+                              `amqp.password` */
+        char *ca_file;     /* CaFile= for amqps, empty = the system's */
+        usec_t stall_usec; /* BrokerStallSec=10 */
+        usec_t heartbeat_usec;    /* HeartbeatSec=10 */
+        uint64_t unconfirmed_max; /* UnconfirmedMax=1024 publishes in flight */
+        uint64_t waiting_max;     /* PublishWaitingMax=10000; beyond: -EBUSY */
+};
+extern const struct conf_option mq_options[];
+
+/* Declared on every (re)connect of the consuming connection and before the first publish. Static const
+ * tables, ending with name NULL. */
+struct mq_exchange {
+        const char *name, *type; /* "topic", "fanout", "direct" */
+};
+struct mq_queue {
+        const char *name;                 /* "" = exclusive, server-named, gone with the connection */
+        const char *type;                 /* "quorum", "classic"; NULL with an exclusive one */
+        const char *dead_letter_exchange; /* or NULL */
+};
+struct mq_binding {
+        const char *queue, *exchange, *routing_key;
+};
+struct mq_topology {
+        const struct mq_exchange *exchanges;
+        const struct mq_queue *queues;
+        const struct mq_binding *bindings;
+};
+
+struct mq_link;
+struct mq_link_watch {
+        void (*changed)(struct mq_link_watch *w, bool up); /* both connections usable, or not any more */
+};
+
+/* Starts connecting at once. `watch` may be NULL; `topology` is borrowed and outlives the link. `consumes`
+ * false = publish only, one connection. */
+int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
+                const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch);
+/* Publishes in flight complete with -ECANCELED; joins the threads (cutting their sockets first): bounded to
+ * 100 ms by the threads' own design, also with a stopped broker. */
+struct mq_link *mq_link_free(struct mq_link *l);
+DEFINE_FREEP(struct mq_link, mq_link_free)
+bool mq_link_is_up(const struct mq_link *l);
+/* Why it is down, for people ("" when up). */
+const char *mq_link_error(const struct mq_link *l);
+
+struct mq_link_metrics {
+        uint64_t n_published, n_confirmed, n_failed, n_returned, n_delivered, n_acked, n_reconnects,
+                n_waiting, n_unconfirmed;
+};
+void mq_link_metrics(const struct mq_link *l, struct mq_link_metrics *ret);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* Publishing one message: persistent, mandatory where asked, done when the broker confirmed. */
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "mq/mq_link.h"
+
+struct mq_publish;
+typedef void (*mq_publish_fn)(struct mq_publish *p);
+
+struct mq_header {
+        const char *name, *value;
+};
+
+/* Everything is copied by submit. */
+struct mq_message {
+        const char *exchange, *routing_key;
+        const char *content_type, *message_id, *correlation_id, *reply_to, *type; /* NULL = absent */
+        const struct mq_header *headers; /* ends with name NULL; may be NULL */
+        const void *body;
+        size_t body_size;
+        bool mandatory; /* a return (no queue bound) is a failure: -EHOSTUNREACH */
+};
+
+struct mq_publish { /* embedded in the operation */
+        mq_publish_fn complete;
+        int status; /* 0 confirmed; -EHOSTUNREACH returned; -EIO nacked; -ECONNRESET lost, unknown; -ENOTCONN
+                       never sent; -ETIMEDOUT; -ECANCELED */
+        /* private */
+        struct list_link link;
+        struct mq_link *owner;
+        void *slot;
+};
+
+/* 0: complete() later, once, in the loop. -ENOTCONN: the broker is away and nothing was taken; -EBUSY: too
+ * many wait; -ENOMEM. */
+int mq_publish_submit(struct mq_publish *p, struct mq_link *l, const struct mq_message *m,
+                      usec_t deadline_usec, mq_publish_fn complete);
+/* No call-back after this; the message may still go out. */
+void mq_publish_cancel(struct mq_publish *p);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* One connection, plain or TLS (server side): buffered, non-blocking, small when idle.
+ *
+ * Buffers are allocated when bytes are there and freed when they are empty, so that an idle connection costs
+ * this struct and little more. `received` is called with everything unread; it consumes what it can by
+ * net_stream_consume(). Any callback may close the stream; after net_stream_close() none is called. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "net/net_tls.h"
+#include "service/loop.h"
+
+struct net_stream;
+
+struct net_stream_handler {
+        void (*received)(struct net_stream *s); /* new bytes in net_stream_input() */
+        void (*drained)(
+                struct net_stream *s); /* output went from above to below the low-water mark, or empty */
+        void (*ended)(struct net_stream *s,
+                      int error); /* 0: the peer half-closed, we may still write; < 0: gone */
+};
+
+struct net_stream {
+        const struct net_stream_handler *handler; /* borrowed */
+        sd_event *loop;                           /* borrowed */
+        int fd;                                   /* owned */
+        struct loop_io io;
+        struct loop_timer linger;       /* close-after-flush grace */
+        struct gnutls_session_int *tls; /* owned, NULL when plain */
+        struct buf in, out;
+        size_t in_max; /* reading pauses while this much is unread */
+        bool read_ended, closing, handshaking, write_blocked;
+};
+
+/* Consumes fd. `tls` NULL for plain. */
+int net_stream_open(struct net_stream *s, sd_event *loop, int fd, struct net_tls *tls, size_t in_max,
+                    const struct net_stream_handler *handler);
+void net_stream_consume(struct net_stream *s, size_t n);
+/* Queues bytes and tries to send at once. 0; -ENOMEM; -EPIPE when closing. */
+int net_stream_write(struct net_stream *s, const void *p, size_t n);
+static inline size_t net_stream_pending(const struct net_stream *s)
+{
+        return buf_size(&s->out);
+}
+/* Send what is queued, shutdown(SHUT_WR), read on for at most a second, then `ended(s, -ECONNRESET or 0)`. */
+void net_stream_finish(struct net_stream *s);
+/* At once; no callback. Safe on a zeroed or closed stream. */
+void net_stream_close(struct net_stream *s);

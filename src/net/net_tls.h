@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* Server certificates by credential: `tls.crt` (chain, PEM) and `tls.key`; GnuTLS. AEAD suites, TLS 1.2 and
+ * later. */
+
+#include <stddef.h>
+
+struct net_tls {
+        char *certificate, *key; /* owned PEM texts, for layers that configure their own TLS (MHD) */
+        struct gnutls_certificate_credentials_st *credentials; /* owned */
+        struct gnutls_priority_st *priority;                   /* owned */
+};
+
+#define NET_TLS_PRIORITY                                                                                     \
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-"        \
+        "POLY1305"
+
+/* 0; -ENOENT without the credentials; -EBADMSG for what GnuTLS does not take. */
+int net_tls_load(struct net_tls **ret);
+struct net_tls *net_tls_free(struct net_tls *tls);
