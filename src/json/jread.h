@@ -57,9 +57,4 @@ int jread_text(const char *text, size_t n, json_t **ret, struct field_errors *er
 int jread_object(json_t *value, const struct jread_field *fields, size_t n_fields, const char *prefix,
                  void *into, struct field_errors *errors);
 
-static inline void json_decrefp(json_t **v)
-{
-        if (*v)
-                json_decref(*v);
-}
 #define _cleanup_json_ _cleanup_(json_decrefp)
