@@ -29,7 +29,7 @@ static inline size_t buf_size(const struct buf *b)
 }
 static inline char *buf_bytes(const struct buf *b)
 {
-        return b->data + b->start;
+        return b->data ? b->data + b->start : NULL;
 }
 /* 0 or -ENOMEM (sticky). */
 int buf_error(const struct buf *b);

@@ -3,4 +3,15 @@
 
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
-	$(NULL)
+	%D%/alloc.c %D%/alloc.h \
+	%D%/buf.c %D%/buf.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/decimal.c %D%/decimal.h \
+	%D%/fd.c %D%/fd.h \
+	%D%/id.c %D%/id.h \
+	%D%/list.h \
+	%D%/macro.h \
+	%D%/map.c %D%/map.h \
+	%D%/parse.c %D%/parse.h \
+	%D%/str.c %D%/str.h \
+	%D%/url.c %D%/url.h

@@ -37,7 +37,7 @@
                 *p = fn(*p);                                                                                 \
         }
 
-/* Each evaluates its arguments once. */
+/* Each evaluates its arguments once. They do not nest. */
 #define MIN_OF(a, b)                                                                                         \
         ({                                                                                                   \
                 __auto_type a_ = (a);                                                                        \

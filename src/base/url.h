@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* URL pieces (RFC 3986): percent coding, query strings, path templates.  Pure; fuzzed. */
+/* URL pieces (RFC 3986): percent coding and query strings.  Pure; fuzzed. */
 
 #include <stdbool.h>
 #include <stddef.h>
