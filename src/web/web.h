@@ -13,9 +13,17 @@
 #include "http/http_server.h"
 #include "pg/pg_pool.h"
 
+/* What a route may say in http_route.scope beside AUTH_*. A route that names a scope needs it; GET routes
+ * with AUTH_READ follow AnonymousRead=. 0 = open to everyone. */
+enum web_scope {
+        WEB_SCOPE_LOCAL = 1 << 8,   /* open on loopback without a proxy: health and metrics */
+        WEB_SCOPE_SESSION = 1 << 9, /* any valid token; never anonymous */
+};
+
 struct web_dependency {
         const char *name; /* "database", "broker" */
         bool required;    /* down -> 503; otherwise 200 with "degraded" */
+        /* NULL: the database of `pool`, asked by a query when /readyz is. */
         bool (*is_up)(void *context, const char **ret_reason);
 };
 
@@ -38,9 +46,13 @@ struct web_context {
         struct web *web;
 };
 void web_guard(struct http_request *r);
+/* Never NULL behind the guard; user "" and scopes 0 on a route that is open. */
 const struct auth_identity *web_identity(const struct http_request *r);
 
 extern const struct http_route web_health_routes[];  /* /healthz /readyz /metrics /api/schema */
 extern const struct http_route web_account_routes[]; /* /api/sessions... /api/users... */
+
+/* One metric with its HELP and TYPE ("counter", "gauge"), for `metrics`. */
+void web_metric(struct buf *out, const char *name, const char *type, const char *help, uint64_t value);
 
 void web_done(struct web *w);

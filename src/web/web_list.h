@@ -7,6 +7,14 @@
  *
  * A resource describes its fields in a table; web_list turns the query string into SQL text over that table
  * only (no text from outside ever enters the statement; values are parameters). An unknown parameter is 400.
+ *
+ *         static int on_product_list(struct http_request *r)
+ *         {
+ *                 struct web_list *list;
+ *                 int ret = web_list_parse(r, &product_list, &list);
+ *
+ *                 return ret != 0 ? MIN_OF(ret, 0) : web_list_submit(list, r, pool, product_write_row);
+ *         }
  */
 
 #include "base/buf.h"
@@ -20,22 +28,25 @@ enum web_field_type { WEB_FIELD_TEXT, WEB_FIELD_MONEY, WEB_FIELD_TIME, WEB_FIELD
 
 struct web_field {
         const char *name;   /* in the query string and in JSON */
-        const char *column; /* in SQL */
+        const char *column; /* in SQL; NOT NULL where it orders */
         enum web_field_type type;
-        bool can_order, can_filter, can_search;
+        bool can_order, can_filter, can_search; /* search: text only */
 };
 
 struct web_list_resource {
         const char *path;               /* "/api/products" for next and previous */
-        const char *select;             /* "SELECT code, ... FROM product" */
+        const char *columns;            /* "code, buying_price, ...": what write_row sees, from column 0 */
+        unsigned n_columns;             /* how many these are; the keyset's own follow */
+        const char *from;               /* "product" */
         const char *where;              /* "deleted_at IS NULL", may be NULL */
-        const struct web_field *fields; /* ends with name NULL; fields[0] is the unique key and tie-breaker */
+        const struct web_field *fields; /* ends with name NULL; fields[0] is the unique key, the tie-breaker
+                                           and the default ordering */
 };
 
-struct web_list; /* parsed request and its statement; opaque */
+struct web_list; /* parsed request and its statements; lives in the request's op slot */
 /* 0; 1: answered with 400 (every wrong parameter named); -ENOMEM. */
 int web_list_parse(struct http_request *r, const struct web_list_resource *resource, struct web_list **ret);
-struct web_list *web_list_free(struct web_list *l);
-/* Submits the page (and the count when asked). `complete(request, rows...)`: see web_list_reply. */
+/* Submits the page (and the count when asked) and answers when they are there. `write_row` appends one JSON
+ * value. 0 or -errno, for begin to return. */
 int web_list_submit(struct web_list *l, struct http_request *r, struct pg_pool *pool,
                     void (*write_row)(struct buf *out, const struct pg_query *q, size_t row));

@@ -4,25 +4,41 @@
 
 /* The pieces every write shares: Idempotency-Key, If-Match, the replay of a stored answer.
  *
- * A write is one SQL function call that returns exactly one row:
+ * A write is one SQL function that returns one `write_row` (sql/0003_accounts.sql tells how to write one):
  *     outcome text, status int, etag text, location text, answer text
- * outcome: 'done', 'replayed', 'key-reused', 'not-found', 'exists', 'version-mismatch', ... (mapped by
- * web_write_reply). */
+ * 'done' and 'replayed' become the stored status, ETag, Location and JSON body; any other outcome is the slug
+ * of a problem with that status and `answer` as its detail. */
 
 #include "http/http_request.h"
 #include "pg/pg_query.h"
 
 #define WEB_KEY_MAX 255
 
+#define WEB_MATCH_NONE (-1) /* no If-Match */
+#define WEB_MATCH_ANY (-2)  /* If-Match: * */
+
 struct web_write {
         const char *key;  /* Idempotency-Key or NULL; borrowed from the request */
-        char hash[65];    /* SHA-256 of the decoded command and its target, hex */
-        int64_t if_match; /* a version, or -1: absent, or -2: "*" */
+        char hash[65];    /* SHA-256 of operation and command, hex */
+        int64_t if_match; /* a version, or WEB_MATCH_* */
 };
 
-/* Reads the headers; `command` is the canonical decoded command (its hash is what a key is bound to). 0; 1:
- * answered with 400. */
+/* Reads the headers. `command` is the canonical decoded command with its target, whatever door it came by
+ * (its hash is what a key is bound to), without secrets: the hash is kept for a day. 0; 1: answered with 400,
+ * or 412 for an If-Match that is well-formed but no version of ours. */
 int web_write_read(struct http_request *r, const char *operation, const struct buf *command,
                    struct web_write *ret);
+/* The same where the hash comes from elsewhere (a streamed body): leaves `hash` empty. */
+int web_write_read_headers(struct http_request *r, struct web_write *ret);
+/* Appends key, hash and if_match as parameters: NULL for what is absent; if_match NULL, -2 for "*". */
+void web_write_params(const struct web_write *w, struct pg_query *q);
 /* Maps the row (or the failure) of a write to an answer. */
 void web_write_reply(struct http_request *r, const struct pg_query *q);
+
+/* ---- Conditional reads. ---- */
+
+/* True: If-None-Match holds this version, and 304 was answered. Otherwise ETag was set; go on with 200. */
+bool web_etag_not_modified(struct http_request *r, int64_t version);
+/* "7" with its quotes, as ETag; at most 23 bytes with the NUL. */
+#define WEB_ETAG_SIZE 24
+void web_etag_format(int64_t version, char out[WEB_ETAG_SIZE]);
