@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
+#
+# The migrations, one line each: the only list.  The highest number is the schema
+# version that this build needs (src/pg/schema_version.h is made from it).
+
+sqldir = $(pkgdatadir)/sql
+dist_sql_DATA = \
+	%D%/0001_foundation.sql \
+	$(NULL)

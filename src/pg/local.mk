@@ -2,5 +2,22 @@
 # SPDX-FileCopyrightText: Lonja contributors
 
 noinst_LIBRARIES += libpg.a
+libpg_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 libpg_a_SOURCES = \
+	%D%/pg_copy.h \
+	%D%/pg_listen.h \
+	%D%/pg_migrate.h \
+	%D%/pg_pool.h \
+	%D%/pg_query.h \
 	$(NULL)
+
+BUILT_SOURCES += %D%/schema_version.h
+CLEANFILES += %D%/schema_version.h
+$(libpg_a_OBJECTS): %D%/schema_version.h
+
+%D%/schema_version.h: Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	version=`for f in $(dist_sql_DATA); do echo "$$f"; done | \
+		$(SED) -e 's|.*/||' -e 's|_.*||' -e 's|^0*||' | sort -n | tail -n 1` && \
+	printf '/* SPDX-License-Identifier: Apache-2.0 */\n/* SPDX-FileCopyrightText: Lonja contributors */\n#pragma once\n\n/* Made from the list in sql/local.mk. */\n#define SCHEMA_VERSION %s\n' \
+		"$$version" >$@.tmp && mv $@.tmp $@

@@ -4,14 +4,17 @@
 
 /* PostgreSQL in the loop: a pool of pipelined connections in three lanes.
  *
- *   READ       pipelined, shared; reads never queue behind writes
- *   WRITE      pipelined, shared, >= 4 connections: one statement = one implicit transaction; group commit
- * needs several EXCLUSIVE  leased to one query at a time: COPY, export, adjust-prices, whatever may wait on a
- * lock or be cancelled
+ *   READ       pipelined, shared, for statements that only read (the server enforces it: 25006 otherwise);
+ *              they never queue behind writes and are sent again when their connection was lost
+ *   WRITE      pipelined, shared, several connections for group commit: one statement = one implicit
+ *              transaction, complete when its commit is
+ *   EXCLUSIVE  leased to one query or session at a time: COPY, export, adjust-prices, whatever may wait on a
+ *              lock or be cancelled
  *
- * Every connection checks the schema version after connecting and prepares statements when first used. On
- * loss, all jobs in flight complete with -ECONNRESET and the connection comes back with jittered back-off
- * (100 ms .. 5 s); waiting jobs wait until their deadline. Section [Database]. */
+ * Connections are opened as the load asks for them. Each checks the schema version after connecting and
+ * prepares statements when first used. On loss, the writes in flight complete with -ECONNRESET and the
+ * connection comes back with jittered back-off (100 ms .. 5 s); waiting jobs wait until their deadline.
+ * Section [Database]; the password comes by the credential database.password. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,7 +55,7 @@ struct pg_pool_watch {
 int pg_pool_new(struct pg_pool **ret, sd_event *loop, const struct pg_conf *conf,
                 const char *application_name, struct pg_pool_watch *watch);
 /* Jobs still in flight complete with -ECANCELED from here (the one place where that happens outside the
- * loop). */
+ * loop). Not to be called from a completion. */
 struct pg_pool *pg_pool_free(struct pg_pool *p);
 DEFINE_FREEP(struct pg_pool, pg_pool_free)
 void pg_pool_warm(struct pg_pool *p);

@@ -22,8 +22,8 @@
 #define PG_PARAMS_MAX 16
 
 struct pg_statement {     /* static const: its address is its identity */
-        const char *name; /* unique per program, the server-side prepared name; NULL: never prepared, sent
-                             with PQsendQueryParams (texts that vary, such as lists) */
+        const char *name; /* unique per program, the server-side prepared name. NULL: never prepared, for
+                           * texts that vary, such as lists; such a statement and its text outlive the job */
         const char *sql;
 };
 
