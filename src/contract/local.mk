@@ -3,4 +3,7 @@
 
 noinst_LIBRARIES += libcontract.a
 libcontract_a_SOURCES = \
-	$(NULL)
+	%D%/bridge_frame.c %D%/bridge_frame.h \
+	%D%/event_message.c %D%/event_message.h \
+	%D%/names.h \
+	%D%/problem.c %D%/problem.h

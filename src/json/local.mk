@@ -3,4 +3,5 @@
 
 noinst_LIBRARIES += libjson.a
 libjson_a_SOURCES = \
-	$(NULL)
+	%D%/jread.c %D%/jread.h \
+	%D%/jwrite.c %D%/jwrite.h
