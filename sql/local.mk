@@ -7,4 +7,6 @@
 sqldir = $(pkgdatadir)/sql
 dist_sql_DATA = \
 	%D%/0001_foundation.sql \
+	%D%/0003_accounts.sql \
+	%D%/0004_products.sql \
 	$(NULL)
