@@ -26,7 +26,9 @@ struct net_acceptor {
 int net_acceptor_start(struct net_acceptor *a, sd_event *loop, int listener_fd, bool is_admin,
                        unsigned open_max,
                        void (*accepted)(struct net_acceptor *a, int fd, const struct net_peer *peer));
+/* A new limit; who is connected stays. */
+void net_acceptor_set_max(struct net_acceptor *a, unsigned open_max);
 /* One of the accepted connections is gone. */
 void net_acceptor_closed(struct net_acceptor *a);
-/* Stops watching, for good; the listener stays open. */
+/* Stops watching, for good; the listener stays open. Safe on a zeroed or stopped acceptor. */
 void net_acceptor_stop(struct net_acceptor *a);

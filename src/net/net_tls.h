@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "base/macro.h"
+
 struct net_tls {
         char *certificate, *key; /* owned PEM texts, for layers that configure their own TLS (MHD) */
         struct gnutls_certificate_credentials_st *credentials; /* owned */
@@ -19,4 +21,7 @@ struct net_tls {
 
 /* 0; -ENOENT without the credentials; -EBADMSG for what GnuTLS does not take. */
 int net_tls_load(struct net_tls **ret);
+/* The same from PEM texts. */
+int net_tls_new(struct net_tls **ret, const char *certificate, const char *key);
 struct net_tls *net_tls_free(struct net_tls *tls);
+DEFINE_FREEP(struct net_tls, net_tls_free)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "net/net_tls.h"
+#include "service/service.h"
+
+static gnutls_datum_t as_datum(char *text)
+{
+        return (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)strlen(text)};
+}
+
+static int make_credentials(struct net_tls *tls)
+{
+        const gnutls_datum_t certificate = as_datum(tls->certificate), key = as_datum(tls->key);
+
+        if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0)
+                return -ENOMEM;
+        if (gnutls_certificate_set_x509_key_mem(tls->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM) <
+            0)
+                return -EBADMSG;
+        if (gnutls_priority_init(&tls->priority, NET_TLS_PRIORITY, NULL) < 0)
+                return -EBADMSG;
+        return 0;
+}
+
+int net_tls_new(struct net_tls **ret, const char *certificate, const char *key)
+{
+        _cleanup_(net_tls_freep) struct net_tls *tls = NULL;
+        int r;
+
+        tls = new0(struct net_tls, 1);
+        if (!tls)
+                return -ENOMEM;
+        tls->certificate = strdup(certificate);
+        tls->key = strdup(key);
+        if (!tls->certificate || !tls->key)
+                return -ENOMEM;
+        r = make_credentials(tls);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(tls);
+        return 0;
+}
+
+int net_tls_load(struct net_tls **ret)
+{
+        _cleanup_free_ char *certificate = NULL, *key = NULL;
+        int r;
+
+        r = service_credential("tls.crt", &certificate);
+        if (r < 0)
+                return r;
+        r = service_credential("tls.key", &key);
+        if (r < 0)
+                return r;
+        return net_tls_new(ret, certificate, key);
+}
+
+struct net_tls *net_tls_free(struct net_tls *tls)
+{
+        if (!tls)
+                return NULL;
+        if (tls->priority)
+                gnutls_priority_deinit(tls->priority);
+        if (tls->credentials)
+                gnutls_certificate_free_credentials(tls->credentials);
+        free(tls->key);
+        free(tls->certificate);
+        free(tls);
+        return NULL;
+}
