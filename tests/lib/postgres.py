@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""A private PostgreSQL on a Unix socket. Root starts it as the user postgres."""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+
+from process import Process, Server, StartError
+
+SUPERUSER = "postgres"
+OWNER = "lonja"  # owner of the databases, as on a real host: not a superuser
+
+
+def binary(name):
+    """Debian keeps the server's programs out of PATH; the newest version wins."""
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda p: int(p.split("/")[4]))
+    if not found:
+        raise StartError(f"no PostgreSQL server here ({name} not found): apt install postgresql")
+    return found[-1]
+
+
+class Postgres(Server):
+    """`fsync` is for benches: kill -9 of the processes loses nothing without it, the kernel keeps the pages.
+    synchronous_commit stays on, so an acknowledged commit has been written."""
+
+    stop_signal = signal.SIGINT  # "fast": sessions are ended, no wait for clients
+
+    def __init__(self, directory, *, fsync=False, settings=None, tied=True, template=None):
+        super().__init__(directory, tied)
+        self.settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": self.directory,
+            "fsync": "on" if fsync else "off",
+            "synchronous_commit": "on",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "max_wal_size": "512MB",
+            "log_min_duration_statement": "5s",
+            **(settings or {}),
+        }
+        self.user = SUPERUSER if os.geteuid() == 0 else None
+        self.template = template
+
+    @property
+    def data(self):
+        return os.path.join(self.directory, "data")
+
+    def conninfo(self, database="lonja", user=OWNER):
+        return f"host={self.directory} user={user} dbname={database}"
+
+    def start(self):
+        self._make()
+        argv = [binary("postgres"), "-D", self.data]
+        for key, value in self.settings.items():
+            argv += ["-c", f"{key}={value}"]
+        self.process = Process.start(argv, log=self.log, user=self.user, tied=self.tied, death_signal="QUIT")
+        self._wait_ready(self._is_ready)
+
+    def _make(self):
+        if os.path.exists(os.path.join(self.data, "PG_VERSION")):
+            return
+        os.makedirs(self.directory, exist_ok=True)
+        if self.user is not None:
+            shutil.chown(self.directory, self.user, self.user)
+        if self.template is not None:
+            self._as_user(["cp", "-a", self.template, self.data])
+            return
+        self._as_user([binary("initdb"), "-D", self.data, "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8",
+                       "-U", SUPERUSER])
+
+    def _as_user(self, argv):
+        if self.user is not None:
+            argv = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--"] + argv
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/")
+        if done.returncode != 0:
+            raise StartError(f"{argv}: {done.stderr}")
+
+    def _is_ready(self):
+        """postmaster.pid: pid, data, start time, port, socket folder, address, shared memory, state."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid")) as f:
+                lines = f.read().split("\n")
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def psql(self, sql, database="postgres", user=SUPERUSER):
+        """Runs SQL, returns the rows as unaligned text."""
+        done = subprocess.run(
+            [binary("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database, user), "-f", "-"],
+            input=sql, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"psql: {done.stderr}")
+        return done.stdout.rstrip("\n")
+
+    def create_database(self, database="lonja"):
+        """An empty database that OWNER owns; returns its conninfo."""
+        self.psql(f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;")
+        self.psql(f"CREATE DATABASE {database} OWNER {OWNER};")
+        return self.conninfo(database)
