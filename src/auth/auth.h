@@ -44,9 +44,12 @@ struct auth_identity {
 };
 
 bool auth_username_is_valid(const char *s);
-/* "read write" <-> bits. -EINVAL for an unknown word. */
+/* "read write" <-> bits. -EINVAL for an unknown word or none. admin comes out with the scopes it implies. */
+#define AUTH_SCOPES_SIZE 24
 int auth_scopes_parse(const char *s, unsigned *ret);
-void auth_scopes_format(unsigned scopes, char out[24]);
+void auth_scopes_format(unsigned scopes, char out[AUTH_SCOPES_SIZE]);
+unsigned auth_scopes_normal(unsigned scopes);
+/* All bits of `scope`. */
 bool auth_allows(const struct auth_identity *who, unsigned scope);
 
 int auth_token_make(char ret_token[AUTH_TOKEN_SIZE], uint8_t ret_hash[AUTH_TOKEN_HASH_BYTES]);
@@ -54,7 +57,7 @@ int auth_token_make(char ret_token[AUTH_TOKEN_SIZE], uint8_t ret_hash[AUTH_TOKEN
 int auth_token_hash(const char *token, uint8_t ret_hash[AUTH_TOKEN_HASH_BYTES]);
 
 /* The check. 0: complete() later: `status` 0 with `who`, -EACCES (unknown, expired, revoked, user disabled),
- * or the query's error. */
+ * or the query's error. -EINVAL: not a token; -EBUSY, -ENOMEM. */
 struct auth_check {
         void (*complete)(struct auth_check *c);
         int status;
