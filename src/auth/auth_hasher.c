@@ -68,21 +68,14 @@ static int hash_password(struct work *w)
                        : 0;
 }
 
-static void run(struct work *w)
+/* The library does not tell a lack of memory from a wrong password; errno does. An unknown user's password
+ * never matches. */
+static int verify_password(const struct work *w)
 {
-        if (!w->is_verify)
-                w->status = hash_password(w);
-        else if (!w->has_hash) {
-                (void)crypto_pwhash_str_verify(nobody, w->password, w->password_size);
-                w->status = -EACCES;
-        } else {
-                /* The library does not tell a lack of memory from a wrong password; errno does. */
-                errno = 0;
-                if (crypto_pwhash_str_verify(w->hash, w->password, w->password_size) == 0)
-                        w->status = 0;
-                else
-                        w->status = errno == ENOMEM ? -ENOMEM : -EACCES;
-        }
+        errno = 0;
+        if (crypto_pwhash_str_verify(w->has_hash ? w->hash : nobody, w->password, w->password_size) == 0)
+                return w->has_hash ? 0 : -EACCES;
+        return errno == ENOMEM ? -ENOMEM : -EACCES;
 }
 
 static void *thread_main(void *p)
@@ -102,7 +95,7 @@ static void *thread_main(void *p)
                 w->is_waiting = false;
                 h->n_waiting--;
                 pthread_mutex_unlock(&h->mutex);
-                run(w);
+                w->status = w->is_verify ? verify_password(w) : hash_password(w);
                 pthread_mutex_lock(&h->mutex);
                 list_append(&h->finished, &w->link);
                 loop_wake_signal(&h->wake);
