@@ -39,6 +39,9 @@ struct web_list_resource {
         unsigned n_columns;             /* how many these are; the keyset's own follow */
         const char *from;               /* "product" */
         const char *where;              /* "deleted_at IS NULL", may be NULL */
+        const char *segment;            /* a list below a thing: the path variable that is $1 in `where`
+                                           ("code = $1"); next and previous then keep the request's own path
+                                           and `path` is not used. NULL = none */
         const struct web_field *fields; /* ends with name NULL; fields[0] is the unique key, the tie-breaker
                                            and the default ordering */
 };
