@@ -24,6 +24,8 @@ struct mq_conf {
         uint64_t waiting_max;     /* PublishWaitingMax=10000; beyond: -EBUSY */
 };
 extern const struct conf_option mq_options[];
+/* What the table cannot say: is Uri= one? 0, or -EINVAL with a line in messages. */
+int mq_conf_validate(const struct mq_conf *conf, struct buf *messages);
 
 /* Declared on every (re)connect of the consuming connection and before the first publish. Static const
  * tables, ending with name NULL. */
@@ -46,15 +48,16 @@ struct mq_topology {
 
 struct mq_link;
 struct mq_link_watch {
-        void (*changed)(struct mq_link_watch *w, bool up); /* both connections usable, or not any more */
+        /* Both connections usable, or not any more; also when the first attempt failed. */
+        void (*changed)(struct mq_link_watch *w, bool up);
 };
 
 /* Starts connecting at once. `watch` may be NULL; `topology` is borrowed and outlives the link. `consumes`
  * false = publish only, one connection. */
 int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
                 const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch);
-/* Publishes in flight complete with -ECANCELED; joins the threads (cutting their sockets first): bounded to
- * 100 ms by the threads' own design, also with a stopped broker. */
+/* Publishes in flight complete with -ECANCELED from here. Ends the threads: at once with a broker that
+ * answers, else by cutting their sockets, within 100 ms. Not from inside a call-back of this link. */
 struct mq_link *mq_link_free(struct mq_link *l);
 DEFINE_FREEP(struct mq_link, mq_link_free)
 bool mq_link_is_up(const struct mq_link *l);

@@ -33,10 +33,12 @@ struct mq_publish { /* embedded in the operation */
         struct list_link link;
         struct mq_link *owner;
         void *slot;
+        usec_t deadline_usec;
 };
 
-/* 0: complete() later, once, in the loop. -ENOTCONN: the broker is away and nothing was taken; -EBUSY: too
- * many wait; -ENOMEM. */
+/* 0: complete() later, once, in the loop. -ENOTCONN: the broker is away (or blocks publishers) and nothing
+ * was taken; -EBUSY: too many wait; -EINVAL: a name beyond AMQP's 255 bytes; -ENOMEM. The deadline is on
+ * CLOCK_MONOTONIC, USEC_INFINITY for none; a message that still waits then is not sent any more. */
 int mq_publish_submit(struct mq_publish *p, struct mq_link *l, const struct mq_message *m,
                       usec_t deadline_usec, mq_publish_fn complete);
 /* No call-back after this; the message may still go out. */
