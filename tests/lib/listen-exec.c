@@ -3,9 +3,10 @@
 
 /* listen-exec UID:GID PROGRAM [ARGUMENT...]
  *
- * The last step between the socket holder and a daemon: LISTEN_PID must be the pid of the process that adopts the
- * sockets (sd_listen_fds(3)), which the holder cannot know when it spawns without forking itself (a fork of an
- * interpreter costs 3 ms of every cold start, this 1 ms).  Drops to UID:GID ("-": stays), dies with the holder. */
+ * The last step between the socket holder and a daemon: LISTEN_PID must be the pid of the process that adopts
+ * the sockets (sd_listen_fds(3)), which the holder cannot know when it spawns without forking itself (a fork
+ * of an interpreter costs 3 ms of every cold start, this 1 ms).  Drops to UID:GID ("-": stays), dies with the
+ * holder. */
 
 #include <grp.h>
 #include <signal.h>
