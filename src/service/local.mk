@@ -3,4 +3,13 @@
 
 noinst_LIBRARIES += libservice.a
 libservice_a_SOURCES = \
-	$(NULL)
+	%D%/bell.c %D%/bell.h \
+	%D%/conf.c %D%/conf.h \
+	%D%/conf_load.c \
+	%D%/conf_value.c %D%/conf_value.h \
+	%D%/credential.c \
+	%D%/listen.c %D%/listen.h \
+	%D%/log.c %D%/log.h %D%/log_ids.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/service.c %D%/service.h %D%/service_life.h \
+	%D%/service_main.c

@@ -32,6 +32,7 @@ void loop_timer_done(struct loop_timer *t);
 struct loop_task {
         sd_event_source *source; /* owned */
         void (*run)(struct loop_task *t);
+        bool queued; /* past the first of its two passes, see loop.c */
 };
 int loop_task_init(struct loop_task *t, sd_event *loop, void (*run)(struct loop_task *t));
 void loop_task_schedule(struct loop_task *t);
@@ -47,7 +48,8 @@ int loop_io_start(struct loop_io *io, sd_event *loop, int fd, uint32_t events,
 int loop_io_set_events(struct loop_io *io, uint32_t events);
 void loop_io_stop(struct loop_io *io);
 
-/* A thread's way to wake the loop: signal from any thread, `woken` runs in the loop; signals coalesce. */
+/* A thread's way to wake the loop: signal from any thread, `woken` runs in the loop; signals coalesce.
+ * done() accepts a zeroed object. */
 struct loop_wake {
         int fd; /* owned eventfd */
         struct loop_io io;
