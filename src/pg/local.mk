@@ -4,12 +4,31 @@
 noinst_LIBRARIES += libpg.a
 libpg_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 libpg_a_SOURCES = \
+	%D%/pg_cancel.c \
+	%D%/pg_cancel.h \
+	%D%/pg_conf.c \
+	%D%/pg_conn.c \
+	%D%/pg_conn.h \
+	%D%/pg_copy.c \
 	%D%/pg_copy.h \
+	%D%/pg_link.c \
+	%D%/pg_link.h \
+	%D%/pg_listen.c \
 	%D%/pg_listen.h \
+	%D%/pg_migrate.c \
 	%D%/pg_migrate.h \
+	%D%/pg_migration.c \
+	%D%/pg_migration.h \
+	%D%/pg_params.c \
+	%D%/pg_params.h \
+	%D%/pg_pool.c \
 	%D%/pg_pool.h \
+	%D%/pg_prepared.c \
+	%D%/pg_prepared.h \
+	%D%/pg_query.c \
 	%D%/pg_query.h \
 	$(NULL)
+nodist_libpg_a_SOURCES = %D%/schema_version.h
 
 BUILT_SOURCES += %D%/schema_version.h
 CLEANFILES += %D%/schema_version.h

@@ -12,7 +12,8 @@
 struct pg_listen_link; /* the connection; private */
 
 struct pg_listen {
-        /* Set before start. All run from the loop, may stop the listener, may be NULL. */
+        /* Set before start. All run from the loop, may stop the listener (its struct outlives the call), may
+         * be NULL. */
         void (*notified)(struct pg_listen *l, const char *payload); /* "" without a payload; borrowed */
         void (*connected)(struct pg_listen *l); /* LISTEN is in effect, also after each reconnect */
         void (*lost)(struct pg_listen *l);      /* was connected, is not any more */

@@ -16,7 +16,8 @@ struct pg_migrate_report {
         char error[512]; /* what failed and where, for people */
 };
 
-/* 0; -ENOTCONN; -EPROTONOSUPPORT: the schema is newer than this program; -EIO. `told` hears each applied file
+/* 0; -ENOTCONN; -EPROTONOSUPPORT: the schema is newer than the folder; -EINVAL: a wrong conninfo or folder;
+ * -EIO: SQL failed. `told` hears each applied file
  * name. */
 int pg_migrate(const char *conninfo, const char *sql_dir, struct pg_migrate_report *report,
                void (*told)(const char *file));

@@ -40,14 +40,20 @@ struct pg_query {
         char error[160]; /* the server's primary message; for logs, not for clients */
         bool was_sent;   /* bytes went to the server: after a loss the outcome is unknown */
         /* private */
+        enum { PG_QUERY_IDLE, PG_QUERY_WAITING, PG_QUERY_SENT, PG_QUERY_SETTLING } state;
+        enum pg_lane lane;
         struct list_link link;
         struct pg_pool *pool;
         void *connection, *result;
-        usec_t deadline_usec;
-        enum pg_lane lane;
+        unsigned slot; /* of the connection's pipeline */
+        void *lent;    /* the connection, for a query without statement: a lease */
         unsigned attempts;
+        bool alone; /* in a group of its own */
+        usec_t deadline_usec;
         unsigned n_params;
-        int offsets[PG_PARAMS_MAX]; /* into params, -1 = NULL */
+        int offsets[PG_PARAMS_MAX]; /* into the parameters' text, -1 = NULL */
+        unsigned n_small;
+        char small[64]; /* spares the commonest queries an allocation */
         struct buf params;
 };
 
