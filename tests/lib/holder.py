@@ -38,6 +38,7 @@ FD_FLOOR = 64  # the held sockets live up here, so that dup2 to 3, 4, ... never 
 CONTROL_NAME = "control"
 CONTROL_LINE_MAX = 65536
 NOFILE_MAX = 65536
+PASSED_ENVIRONMENT = ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
 
 
 def parse_listen(text):
@@ -202,6 +203,7 @@ class Service:
     def _environment(self):
         options = self.holder.options
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **self.unit.environment, **options.env}
+        env.update((k, v) for k, v in os.environ.items() if k in PASSED_ENVIRONMENT)
         env["NOTIFY_SOCKET"] = self.notify_path
         env["LONJA_RUNTIME_DIR"] = options.runtime_dir
         if self.doors:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 
-from process import Process, Server, StartError
+from process import Server, StartError
 
 SUPERUSER = "postgres"
 OWNER = "lonja"  # owner of the databases, as on a real host: not a superuser
@@ -56,7 +56,7 @@ class Postgres(Server):
         argv = [binary("postgres"), "-D", self.data]
         for key, value in self.settings.items():
             argv += ["-c", f"{key}={value}"]
-        self.process = Process.start(argv, log=self.log, user=self.user, tied=self.tied, death_signal="QUIT")
+        self._spawn(argv, death_signal="QUIT")
         self._wait_ready(self._is_ready)
 
     def _make(self):

@@ -192,6 +192,15 @@ class Server:
                 raise StartError(f"{self.__class__.__name__} is not up after {SERVER_START_SEC} s:\n{tail(self.log)}")
             time.sleep(0.01)
 
+    @property
+    def note(self):
+        return os.path.join(self.directory, "process")
+
+    def _spawn(self, argv, **options):
+        """The note lets another process than the starter stop the server."""
+        self.process = Process.start(argv, log=self.log, user=self.user, tied=self.tied, **options)
+        self.process.write(self.note)
+
     def __enter__(self):
         self.start()
         return self

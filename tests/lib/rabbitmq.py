@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 
-from process import Process, Server, StartError, free_port
+from process import Server, StartError, free_port
 
 BROKER_APPLICATIONS = """
     accept amqp10_common aten base64url credentials_obfuscation cuttlefish enough gen_batch_server getopt jsx
@@ -67,8 +67,7 @@ class RabbitMQ(Server):
             "-kernel inet_dist_use_interface {127,0,0,1}",
             "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
         ])
-        self.process = Process.start([os.path.join(home(), "sbin/rabbitmq-server")], log=self.log, user=self.user,
-                                     tied=self.tied, env=env, cwd=self.directory)
+        self._spawn([os.path.join(home(), "sbin/rabbitmq-server")], env=env, cwd=self.directory)
         self._wait_ready(self._is_ready)
 
     def _make(self):

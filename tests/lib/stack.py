@@ -248,8 +248,11 @@ class Stack:
         return self.pg.psql(sql, self.database_name)
 
     def migrate(self):
-        self._write_config({})
-        self.run("db", "migrate")
+        done = subprocess.run(
+            [os.path.join(self.build, "tests/lib/migrate"), self.database, os.path.join(SOURCE, "sql")],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise StartError(f"{done.stderr}")
 
     # Addresses
 
