@@ -7,6 +7,7 @@
 sqldir = $(pkgdatadir)/sql
 dist_sql_DATA = \
 	%D%/0001_foundation.sql \
+	%D%/0002_events.sql \
 	%D%/0003_accounts.sql \
 	%D%/0004_products.sql \
 	$(NULL)

@@ -3,4 +3,6 @@
 
 noinst_LIBRARIES += libevents.a
 libevents_a_SOURCES = \
+	%D%/event_relay.c \
+	%D%/event_relay.h \
 	$(NULL)

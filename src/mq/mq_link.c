@@ -73,8 +73,11 @@ static void tell_state(struct mq_link *l)
         if (up && l->told == MQ_TOLD_DOWN)
                 l->metrics.n_reconnects++;
         l->told = up ? MQ_TOLD_UP : MQ_TOLD_DOWN;
-        if (l->watch)
-                l->watch->changed(l->watch, up);
+        LIST_FOREACH_SAFE (i, &l->watches) {
+                struct mq_link_watch *w = LIST_ENTRY(i, struct mq_link_watch, link);
+
+                w->changed(w, up);
+        }
 }
 
 static void on_woken(struct loop_wake *w)
@@ -124,11 +127,13 @@ int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf
         if (!l)
                 return -ENOMEM;
         l->loop = loop;
-        l->watch = watch;
         l->waiting_max = conf->waiting_max;
         l->unconfirmed_max = conf->unconfirmed_max;
         l->next_deadline_usec = USEC_INFINITY;
         l->wake.fd = -1;
+        list_init(&l->watches);
+        if (watch)
+                mq_link_watch_add(l, watch);
         list_init(&l->publishes);
         list_init(&l->inbox);
         r = link_start(l, conf, topology, consumes);
@@ -165,6 +170,8 @@ struct mq_link *mq_link_free(struct mq_link *l)
         if (l->consumer)
                 mq_consumer_stop(l->consumer);
         mq_consume_discard_inbox(l);
+        LIST_FOREACH_SAFE (i, &l->watches)
+                list_remove(i);
         stop_connections(l);
         loop_timer_done(&l->deadline);
         loop_timer_done(&l->stall);
@@ -173,9 +180,25 @@ struct mq_link *mq_link_free(struct mq_link *l)
         return NULL;
 }
 
+void mq_link_watch_add(struct mq_link *l, struct mq_link_watch *w)
+{
+        w->link = (struct list_link){0};
+        list_append(&l->watches, &w->link);
+}
+
+void mq_link_watch_remove(struct mq_link_watch *w)
+{
+        list_remove(&w->link);
+}
+
 bool mq_link_is_up(const struct mq_link *l)
 {
         return l->publish_up && (!l->receiver || l->consume_up);
+}
+
+bool mq_link_can_publish(const struct mq_link *l)
+{
+        return l->publish_up;
 }
 
 const char *mq_link_error(const struct mq_link *l)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "service/conf.h"
 #include "service/loop.h"
 
@@ -50,17 +51,24 @@ struct mq_link;
 struct mq_link_watch {
         /* Both connections usable, or not any more; also when the first attempt failed. */
         void (*changed)(struct mq_link_watch *w, bool up);
+        /* private */
+        struct list_link link;
 };
 
 /* Starts connecting at once. `watch` may be NULL; `topology` is borrowed and outlives the link. `consumes`
  * false = publish only, one connection. */
 int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
                 const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch);
+/* Further watchers, told of later changes only. */
+void mq_link_watch_add(struct mq_link *l, struct mq_link_watch *w);
+void mq_link_watch_remove(struct mq_link_watch *w);
 /* Publishes in flight complete with -ECANCELED from here. Ends the threads: at once with a broker that
  * answers, else by cutting their sockets, within 100 ms. Not from inside a call-back of this link. */
 struct mq_link *mq_link_free(struct mq_link *l);
 DEFINE_FREEP(struct mq_link, mq_link_free)
 bool mq_link_is_up(const struct mq_link *l);
+/* The publishing half alone. */
+bool mq_link_can_publish(const struct mq_link *l);
 /* Why it is down, for people ("" when up). */
 const char *mq_link_error(const struct mq_link *l);
 

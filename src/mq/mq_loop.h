@@ -10,8 +10,8 @@
 #include "mq/mq_receiver.h"
 
 struct mq_link {
-        sd_event *loop;              /* borrowed */
-        struct mq_link_watch *watch; /* borrowed, may be NULL */
+        sd_event *loop;      /* borrowed */
+        struct list watches; /* of mq_link_watch, borrowed */
         struct mq_publisher *publisher;
         struct mq_receiver *receiver; /* NULL: publish only */
         struct loop_wake wake;
