@@ -35,6 +35,8 @@ const struct http_route *http_request_route(const struct http_request *r);
 /* The operation's own state: zeroed, one per request, freed with it after done(slot) (may be NULL). NULL when
  * out of memory. */
 void *http_request_op(struct http_request *r, size_t size, void (*done)(void *op));
+/* That slot again, for call-backs that are given the request. NULL before. */
+void *http_request_slot(const struct http_request *r);
 /* A second slot, for the layer that authorizes (web/). Same rules. */
 void *http_request_guard(struct http_request *r, size_t size, void (*done)(void *guard));
 
