@@ -3,4 +3,19 @@
 
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
+	%D%/cli.c \
+	%D%/cli.h \
+	%D%/cli_args.c \
+	%D%/cli_args.h \
+	%D%/cli_conf.c \
+	%D%/cli_conf.h \
+	%D%/cli_db.c \
 	$(NULL)
+
+# cli_db.c needs the version that libpg.a is made for
+$(libcli_a_OBJECTS): src/pg/schema_version.h
+
+bin_PROGRAMS += lonja
+lonja_SOURCES = %D%/main.c
+lonja_LDADD = libcli.a libauth.a libfetch.a libpg.a libmq.a libnet.a libservice.a libcontract.a libjson.a libbase.a \
+	$(PQ_LIBS) $(RABBITMQ_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)

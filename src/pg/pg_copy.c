@@ -15,9 +15,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/str.h"
+#include "base/parse.h"
 #include "pg/pg_conn.h"
 
 /* A system call per so many bytes; libpq collects what is less. */
@@ -65,7 +64,7 @@ static void take_result(struct pg_session *s, PGresult *res)
         case PGRES_COMMAND_OK:
                 PQclear(s->result);
                 s->result = TAKE_PTR(res);
-                s->n_rows = strtoull(PQcmdTuples(s->result), NULL, 10);
+                (void)parse_u64(PQcmdTuples(s->result), 0, UINT64_MAX, &s->n_rows); /* "" for BEGIN */
                 break;
         default:
                 if (s->status == 0)

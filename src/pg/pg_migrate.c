@@ -176,8 +176,10 @@ static int apply(PGconn *pg, const char *dir, const struct pg_migration *m, char
 /* By what is recorded, not by the highest number: two branches that met may leave a lower one behind. */
 static bool is_applied(const PGresult *applied, int version)
 {
+        int64_t found;
+
         for (int i = 0; i < PQntuples(applied); i++)
-                if (strtol(PQgetvalue(applied, i, 0), NULL, 10) == version)
+                if (parse_i64(PQgetvalue(applied, i, 0), &found) == 0 && found == version)
                         return true;
         return false;
 }

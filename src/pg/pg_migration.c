@@ -15,6 +15,7 @@
 
 int pg_migration_parse(const char *file)
 {
+        int version = 0;
         size_t n;
 
         if (strspn(file, DIGITS) != 4 || file[4] != '_')
@@ -22,8 +23,9 @@ int pg_migration_parse(const char *file)
         n = strspn(file + 5, NAME_CHARS);
         if (n == 0 || !streq(file + 5 + n, ".sql"))
                 return -EINVAL;
-        n = (size_t)strtoul(file, NULL, 10);
-        return n > 0 ? (int)n : -EINVAL;
+        for (int i = 0; i < 4; i++)
+                version = 10 * version + (file[i] - '0');
+        return version > 0 ? version : -EINVAL;
 }
 
 static void dir_closep(DIR **d)

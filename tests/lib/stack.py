@@ -309,7 +309,7 @@ class Stack:
 
     def run(self, *args, check=True, **options):
         """The lonja command on this stack."""
-        env = {**os.environ, "LONJA_RUNTIME_DIR": self.run_dir}
+        env = {**os.environ, "LONJA_RUNTIME_DIR": self.run_dir, "LONJA_SQL_DIR": os.path.join(SOURCE, "sql")}
         argv = [os.path.join(self.build, "lonja"), "--config-dir", self.config_dir, *args]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, **options)
         if check and done.returncode != 0:
