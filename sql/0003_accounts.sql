@@ -183,7 +183,7 @@ BEGIN
 END $$;
 
 -- p_match: the version that If-Match names, -2 for "*", NULL for none.  p_scopes, p_disabled: NULL leaves.
--- Disabling revokes every session.
+-- Disabling revokes every session.  What changes nothing gives no new version.
 CREATE FUNCTION account_update(p_key text, p_hash text, p_match bigint, p_name text, p_scopes int,
                                p_disabled boolean) RETURNS write_row
 LANGUAGE plpgsql AS $$
@@ -202,11 +202,13 @@ BEGIN
     IF p_match >= 0 AND p_match <> a.version THEN
         RETURN write_refused('version-mismatch', 412, 'the user has changed since', a.version::text);
     END IF;
-    UPDATE account
-       SET scopes = coalesce(p_scopes, scopes), disabled = coalesce(p_disabled, disabled),
-           version = version + 1, updated_at = now()
-     WHERE id = a.id
-    RETURNING * INTO a;
+    IF (coalesce(p_scopes, a.scopes), coalesce(p_disabled, a.disabled)) <> (a.scopes, a.disabled) THEN
+        UPDATE account
+           SET scopes = coalesce(p_scopes, scopes), disabled = coalesce(p_disabled, disabled),
+               version = version + 1, updated_at = now()
+         WHERE id = a.id
+        RETURNING * INTO a;
+    END IF;
     IF a.disabled THEN
         DELETE FROM session WHERE account_id = a.id;
     END IF;

@@ -71,12 +71,12 @@ static void bind_session_create(struct auth_command *c)
 
         pg_query_text(q, c->order.name);
         pg_query_text(q, c->order.address);
-        pg_query_int(q, (int64_t)c->context.conf->login_failures_max);
-        add_interval(q, c->context.conf->login_window_usec);
+        pg_query_int(q, (int64_t)c->conf.login_failures_max);
+        add_interval(q, c->conf.login_window_usec);
         pg_query_text(q, c->stored);
         pg_query_bytes(q, c->token_hash, sizeof(c->token_hash));
         add_scopes(q, c->order.scopes);
-        add_interval(q, c->context.conf->session_usec);
+        add_interval(q, c->conf.session_usec);
 }
 
 static void bind_session_delete(struct auth_command *c)
@@ -197,9 +197,9 @@ static int submit_look_up(struct auth_command *c)
         pg_query_text(q, c->order.hash);
         pg_query_text(q, c->order.name);
         pg_query_text(q, c->order.address);
-        pg_query_int(q, (int64_t)c->context.conf->login_failures_max);
-        add_interval(q, c->context.conf->login_window_usec);
-        return pg_query_submit(q, c->context.pool, PG_LANE_WRITE, c->order.deadline_usec);
+        pg_query_int(q, (int64_t)c->conf.login_failures_max);
+        add_interval(q, c->conf.login_window_usec);
+        return pg_query_submit(q, c->pool, PG_LANE_WRITE, c->order.deadline_usec);
 }
 
 static int submit_fail(struct auth_command *c)
@@ -210,8 +210,8 @@ static int submit_fail(struct auth_command *c)
         pg_query_text(q, c->operation->name);
         pg_query_text(q, c->order.name);
         pg_query_text(q, c->order.address);
-        add_interval(q, c->context.conf->login_window_usec);
-        return pg_query_submit(q, c->context.pool, PG_LANE_WRITE, c->order.deadline_usec);
+        add_interval(q, c->conf.login_window_usec);
+        return pg_query_submit(q, c->pool, PG_LANE_WRITE, c->order.deadline_usec);
 }
 
 static int submit_write(struct auth_command *c)
@@ -222,7 +222,7 @@ static int submit_write(struct auth_command *c)
         pg_query_text(q, c->order.key);
         pg_query_text(q, c->order.hash);
         c->operation->bind(c);
-        return pg_query_submit(q, c->context.pool, PG_LANE_WRITE, c->order.deadline_usec);
+        return pg_query_submit(q, c->pool, PG_LANE_WRITE, c->order.deadline_usec);
 }
 
 static int enter(struct auth_command *c, enum step step)
@@ -234,10 +234,10 @@ static int enter(struct auth_command *c, enum step step)
         case STEP_LOOK_UP:
                 return submit_look_up(c);
         case STEP_VERIFY:
-                return auth_verify_submit(&c->job, c->context.hasher, c->stored[0] ? c->stored : NULL, tried,
+                return auth_verify_submit(&c->job, c->hasher, c->stored[0] ? c->stored : NULL, tried,
                                           on_verified);
         case STEP_HASH:
-                return auth_hash_submit(&c->job, c->context.hasher, c->order.password, on_hashed);
+                return auth_hash_submit(&c->job, c->hasher, c->order.password, on_hashed);
         case STEP_WRITE:
                 return submit_write(c);
         case STEP_FAIL:
@@ -287,7 +287,9 @@ static int start(struct auth_command *c, const struct auth_operation *operation,
         int r;
 
         c->operation = operation;
-        c->context = *context;
+        c->pool = context->pool;
+        c->hasher = context->hasher;
+        c->conf = *context->conf;
         c->complete = complete;
         r = copy_order(&c->order, o);
         if (r < 0)

@@ -18,7 +18,7 @@
 #include "auth/auth.h"
 #include "auth/auth_hasher.h"
 
-struct auth_context { /* borrowed, as all in it */
+struct auth_context { /* pool and hasher outlive the command */
         struct pg_pool *pool;
         struct auth_hasher *hasher;
         const struct auth_conf *conf;
@@ -47,7 +47,9 @@ struct auth_command { /* embedded; zeroed before the first use */
         char token[AUTH_TOKEN_SIZE]; /* log in: belongs to a row that is 'done' */
         /* private */
         const struct auth_operation *operation;
-        struct auth_context context;
+        struct pg_pool *pool;
+        struct auth_hasher *hasher;
+        struct auth_conf conf; /* a copy: a reload may come between the steps */
         struct auth_hash_job job;
         struct auth_order order; /* its strings owned */
         char stored[AUTH_HASH_SIZE];

@@ -3,4 +3,23 @@
 
 noinst_LIBRARIES += libweb.a
 libweb_a_SOURCES = \
+	%D%/web.c \
+	%D%/web.h \
+	%D%/web_account_api.c \
+	%D%/web_address.c \
+	%D%/web_address.h \
+	%D%/web_cursor.c \
+	%D%/web_cursor.h \
+	%D%/web_etag.c \
+	%D%/web_etag.h \
+	%D%/web_guard.c \
+	%D%/web_health.c \
+	%D%/web_list.c \
+	%D%/web_list.h \
+	%D%/web_metrics.c \
+	%D%/web_plan.c \
+	%D%/web_plan.h \
+	%D%/web_private.h \
+	%D%/web_write.c \
+	%D%/web_write.h \
 	$(NULL)

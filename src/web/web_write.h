@@ -11,11 +11,9 @@
 
 #include "http/http_request.h"
 #include "pg/pg_query.h"
+#include "web/web_etag.h"
 
 #define WEB_KEY_MAX 255
-
-#define WEB_MATCH_NONE (-1) /* no If-Match */
-#define WEB_MATCH_ANY (-2)  /* If-Match: * */
 
 struct web_write {
         const char *key;  /* Idempotency-Key or NULL; borrowed from the request */
@@ -24,21 +22,17 @@ struct web_write {
 };
 
 /* Reads the headers. `command` is the canonical decoded command with its target, whatever door it came by
- * (its hash is what a key is bound to), without secrets: the hash is kept for a day. 0; 1: answered with 400,
- * or 412 for an If-Match that is well-formed but no version of ours. */
+ * (its hash is what a key is bound to), without secrets: the hash is kept for a day. 0; 1: answered with 400;
+ * -ENOMEM. */
 int web_write_read(struct http_request *r, const char *operation, const struct buf *command,
                    struct web_write *ret);
 /* The same where the hash comes from elsewhere (a streamed body): leaves `hash` empty. */
 int web_write_read_headers(struct http_request *r, struct web_write *ret);
-/* Appends key, hash and if_match as parameters: NULL for what is absent; if_match NULL, -2 for "*". */
+/* Appends key, hash and if_match as parameters: NULL for what is absent; WEB_MATCH_ANY goes as -2. */
 void web_write_params(const struct web_write *w, struct pg_query *q);
-/* Maps the row (or the failure) of a write to an answer. */
+/* Maps the row (or the failure) of a write to an answer. The first five columns are those of write_row. */
 void web_write_reply(struct http_request *r, const struct pg_query *q);
 
-/* ---- Conditional reads. ---- */
-
-/* True: If-None-Match holds this version, and 304 was answered. Otherwise ETag was set; go on with 200. */
+/* For GET. True: If-None-Match holds this version, and 304 was answered. Otherwise ETag was set; go on with
+ * 200. */
 bool web_etag_not_modified(struct http_request *r, int64_t version);
-/* "7" with its quotes, as ETag; at most 23 bytes with the NUL. */
-#define WEB_ETAG_SIZE 24
-void web_etag_format(int64_t version, char out[WEB_ETAG_SIZE]);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* Between the files of web/ only. */
+
+#include "web/web.h"
+
+struct web *web_of(const struct http_request *r);
+/* What follows "Bearer ", or NULL; borrowed from the request. */
+const char *web_bearer_token(const struct http_request *r);
+void web_metrics_write(struct web *w, struct buf *out);
