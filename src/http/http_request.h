@@ -46,7 +46,9 @@ const char *http_request_path(const struct http_request *r);
 const char *http_request_segment(const struct http_request *r, const char *name);
 /* Parsed on first use; a broken query string was answered with 400 before begin. */
 const struct url_query *http_request_query(const struct http_request *r);
-const char *http_request_header(const struct http_request *r, const char *name); /* NULL when absent */
+/* NULL when absent, and when the client has left before it was first asked for. Lives as long as the request.
+ */
+const char *http_request_header(const struct http_request *r, const char *name);
 const char *http_request_id(const struct http_request *r); /* X-Request-ID in, or made */
 const struct net_peer *http_request_peer(const struct http_request *r);
 /* Forwarded or X-Forwarded-*: somebody's proxy stands between, so the peer's address means nothing. */
@@ -57,6 +59,8 @@ usec_t http_request_deadline(const struct http_request *r);
 /* Who asks: set by the guard, read by handlers. Borrowed from the guard slot. */
 void http_request_set_identity(struct http_request *r, const void *identity);
 const void *http_request_identity(const struct http_request *r);
+/* For the journal: USER=. Value copied. */
+void http_request_set_user(struct http_request *r, const char *user);
 /* A field for this request's journal line: PRODUCT_CODE=...; value copied. At most 4. */
 void http_request_log_field(struct http_request *r, const char *name, const char *value);
 

@@ -3,4 +3,15 @@
 
 noinst_LIBRARIES += libhttp.a
 libhttp_a_SOURCES = \
+	%D%/http_internal.h \
+	%D%/http_port.c \
+	%D%/http_receive.c \
+	%D%/http_reply.c \
+	%D%/http_request.c \
+	%D%/http_request.h \
+	%D%/http_router.c \
+	%D%/http_router.h \
+	%D%/http_server.c \
+	%D%/http_server.h \
+	%D%/http_stream.c \
 	$(NULL)

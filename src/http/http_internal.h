@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* What the files of http/ share, and nobody else sees.
+ *
+ *     http_server.c    listeners, connections, the sweep that closes what stands still, drain
+ *     http_port.c      one MHD daemon in the loop
+ *     http_receive.c   what MHD tells of a request: line, headers, body
+ *     http_request.c   its life and what handlers ask of it
+ *     http_reply.c     answers
+ *     http_stream.c    answers in pieces
+ *     http_router.c    paths
+ *
+ * Everything runs on the loop's thread. MHD's callbacks run inside MHD_run() only, handlers' completions
+ * outside of it only; whoever answers a request therefore just leaves the answer in it and asks for a kick.
+ */
+
+#include <microhttpd.h>
+
+#include "base/id.h"
+#include "base/list.h"
+#include "http/http_router.h"
+#include "http/http_server.h"
+#include "net/net_acceptor.h"
+
+#define HTTP_HEADERS_MAX                                                                                     \
+        8192 /* bytes of request line and headers: a token and a long query string                           \
+                take a tenth of it */
+#define HTTP_POOL_BYTES                                                                                      \
+        16384                /* MHD's memory per connection: those headers, the answer's, and read           \
+                                buffer */
+#define HTTP_SLAB_BYTES 2048 /* most requests' operation, guard, and texts */
+#define HTTP_SPARE_MAX 64    /* requests kept for reuse: a busy turn of the loop */
+#define HTTP_LOG_FIELDS_MAX 4
+#define HTTP_STREAM_LOW_WATER (64 * 1024)   /* ask the source for more */
+#define HTTP_STREAM_HIGH_WATER (256 * 1024) /* tell the source to wait */
+
+struct http_port {
+        struct http_server *server; /* borrowed */
+        struct MHD_Daemon *mhd;     /* owned */
+        struct loop_io io;
+        struct loop_timer timer;
+        usec_t armed_usec;  /* when `timer` fires; USEC_INFINITY when it is off */
+        unsigned n_patient; /* requests that wait without being suspended, see http_port.c */
+        unsigned n_moving;  /* bodies coming or going in pieces */
+        unsigned n_queued;  /* answers handed to MHD in this run */
+        uint64_t turn;
+        bool wants_run;
+};
+
+enum http_port_kind { HTTP_PORT_PLAIN, HTTP_PORT_TLS, HTTP_PORTS };
+
+struct http_listener {
+        struct net_acceptor acceptor;
+        struct http_server *server; /* borrowed */
+        struct http_port *port;     /* borrowed */
+};
+
+struct http_server {
+        struct service *service; /* borrowed */
+        sd_event *loop;          /* borrowed */
+        struct http_server_setup setup;
+        const struct http_conf *conf; /* borrowed */
+        struct http_router *router;   /* owned */
+        struct http_port ports[HTTP_PORTS];
+        struct http_listener listeners[LISTEN_MAX];
+        size_t n_listeners;
+        struct http_connection *accepting; /* borrowed by MHD_add_connection() while it runs */
+        struct list connections, requests, spare;
+        struct list writable; /* streams whose handler is to be asked for more */
+        struct list orphans;  /* answered, but nobody is there any more */
+        size_t n_spare;
+        struct loop_task kick;
+        struct loop_timer sweep;
+        struct http_metrics metrics;
+        usec_t drain_usec;         /* when the drain began; 0: it has not */
+        uint64_t id_seed, id_last; /* request ids made here: unique, not secret */
+        bool is_stopping;          /* http_server_free() runs: no handler is called for new requests */
+};
+
+struct http_connection {
+        struct list_link link;
+        struct http_listener *listener; /* borrowed */
+        struct http_request *request;   /* the one in progress, or NULL */
+        struct net_peer peer;
+        int fd;            /* MHD's */
+        usec_t quiet_usec; /* since when there has been no request */
+        bool was_used;     /* for at least one request */
+        bool was_cut;
+};
+
+/* Where MHD stands; what its next call of the handler means. */
+enum http_phase {
+        HTTP_PHASE_LINE,    /* the request line is there */
+        HTTP_PHASE_HEADERS, /* the headers are there; MHD repeats this while we are suspended in it */
+        HTTP_PHASE_BODY,    /* bytes come, or the end */
+};
+
+enum http_state { HTTP_READING, HTTP_RUNNING, HTTP_WAITING, HTTP_ANSWERED };
+
+struct http_header {
+        struct http_header *next;
+        const char *name, *value; /* in the slab */
+};
+
+struct http_stream {
+        struct http_request *request;              /* its owner */
+        const struct http_stream_handler *handler; /* borrowed */
+        struct buf out;
+        usec_t full_usec; /* since when the source waits; 0: it does not */
+        struct list_link writable;
+        bool ended, is_complete;
+};
+
+struct http_block { /* of memory, when the slab was too small */
+        struct http_block *next;
+        max_align_t bytes[];
+};
+
+struct http_request {
+        struct list_link link; /* in requests, orphans or spare */
+        struct http_server *server;
+        struct http_port *port;
+        struct http_connection *connection; /* NULL: the client is gone */
+        struct net_peer peer;
+        struct MHD_Connection *mhd; /* NULL with it */
+        enum http_state state;
+        enum http_phase phase;
+
+        char method[12];
+        const char *path;        /* raw; in the slab */
+        const char *query_text;  /* raw, "" when absent; in the slab */
+        struct url_query *query; /* in the slab; NULL: not parsed */
+        struct http_match match;
+        const struct http_route *route; /* of the match, or NULL */
+        char id[ID_FOREIGN_MAX + 1];
+        usec_t start_usec, deadline_usec;
+        bool is_forwarded, is_suspended, is_patient, is_queued, has_hold, is_begun;
+        uint64_t patient_turn;
+        unsigned patience;
+
+        /* the body */
+        uint64_t content_length; /* MHD_SIZE_UNKNOWN for a chunked one */
+        uint64_t n_received;
+        bool expects_continue, must_close, in_motion;
+        struct buf body;
+        const struct http_body_handler *receiver; /* borrowed */
+        bool is_paused, has_ended;
+
+        /* the answer */
+        unsigned status;
+        struct MHD_Response *response; /* owned until it is queued */
+        struct http_header *headers;
+        bool has_cache_control, has_etag, has_retry_after;
+        struct http_stream *stream; /* in the slab */
+        usec_t answered_usec;
+
+        /* the handlers' */
+        void *op, *guard;
+        void (*op_done)(void *op);
+        void (*guard_done)(void *guard);
+        const void *identity;
+        const char *user; /* in the slab */
+        struct {
+                const char *name, *value;
+        } log[HTTP_LOG_FIELDS_MAX];
+        size_t n_log;
+
+        struct http_block *blocks; /* owned */
+        size_t slab_used;
+        _Alignas(max_align_t) char slab[HTTP_SLAB_BYTES]; /* not zeroed */
+};
+
+/* http_server.c */
+struct http_connection *http_connection_free(struct http_connection *c);
+/* Ends it from our side; MHD will notice. `how`: SHUT_RD lets a request that has just arrived be served. */
+void http_connection_cut(struct http_connection *c, int how);
+/* A drain, or the end: this is the connection's last answer. */
+static inline bool http_server_is_leaving(const struct http_server *s)
+{
+        return s->drain_usec != 0 || s->is_stopping;
+}
+void http_server_kick(struct http_server *s);
+
+/* http_port.c */
+int http_port_open(struct http_port *p, struct http_server *server, const struct net_tls *tls);
+void http_port_run(struct http_port *p);
+/* MHD calls the handler of this request again. */
+void http_port_wake(struct http_request *r);
+void http_port_close(struct http_port *p);
+
+/* http_receive.c */
+void *http_on_line(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+                                const char *version, const char *upload, size_t *upload_size, void **context);
+void http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
+                       enum MHD_RequestTerminationCode how);
+
+/* http_request.c */
+int http_request_new(struct http_request **ret, struct http_server *s, struct http_port *port,
+                     struct http_connection *c, struct MHD_Connection *mhd);
+struct http_request *http_request_free(struct http_request *r);
+/* Memory that lives as long as the request; not zeroed; NULL when there is none. */
+void *http_request_alloc(struct http_request *r, size_t size);
+char *http_request_strdup(struct http_request *r, const char *s);
+void http_request_move(struct http_request *r, enum http_state to);
+/* Guard and begin; afterwards it is ANSWERED or WAITING. */
+void http_request_start(struct http_request *r);
+/* The connection goes away, or on to its next request. Counts, logs, frees; a request that was not answered
+ * lives on without a client. */
+void http_request_detach(struct http_request *r);
+/* Frees what was answered after its client had left. */
+void http_request_free_orphans(struct http_server *s);
+/* It waits no longer without being suspended; its body, or its streamed answer, moves (not) any more. */
+void http_request_end_patience(struct http_request *r);
+void http_request_begin_motion(struct http_request *r);
+void http_request_end_motion(struct http_request *r);
+/* The answer is there: moves to ANSWERED and lets it go out. */
+void http_request_answered(struct http_request *r);
+
+/* http_reply.c */
+/* Takes the response, NULL when there was no memory for it, as the answer. */
+void http_reply_response(struct http_request *r, unsigned status, struct MHD_Response *response,
+                         const char *content_type);
+
+/* http_stream.c */
+/* The client is gone: tells the handler if it had not ended. */
+void http_stream_abandon(struct http_request *r);
+void http_stream_run_writable(struct http_server *s);
+/* The end of the server: tells the handler, and ends the answer where it is. */
+void http_stream_cut(struct http_request *r);
