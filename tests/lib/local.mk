@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-# Built always, not by `make check` alone: ./dev up stands on them too.
-noinst_PROGRAMS += %D%/listen-exec %D%/migrate
+# Built always, not by `make check` alone: ./dev up stands on it too.
+noinst_PROGRAMS += %D%/listen-exec
 tests_lib_listen_exec_SOURCES = %D%/listen-exec.c
-tests_lib_migrate_SOURCES = %D%/migrate.c
-tests_lib_migrate_LDADD = libpg.a libservice.a libbase.a $(PQ_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
 
 EXTRA_DIST += \
+	%D%/devstack.py \
 	%D%/holder.py \
 	%D%/postgres.py \
 	%D%/process.py \

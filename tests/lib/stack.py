@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import holder
 from postgres import Postgres
@@ -168,8 +169,6 @@ class Stack:
         self._write_config({"bridge": {"Bridge": {"ProductsUrl": self.products_url}}})
 
     def _wait_holder(self, log):
-        import time
-
         control = os.path.join(self.run_dir, holder.CONTROL_NAME)
         for _ in range(1000):
             if os.path.exists(control):
@@ -248,11 +247,8 @@ class Stack:
         return self.pg.psql(sql, self.database_name)
 
     def migrate(self):
-        done = subprocess.run(
-            [os.path.join(self.build, "tests/lib/migrate"), self.database, os.path.join(SOURCE, "sql")],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise StartError(f"{done.stderr}")
+        self._write_config({})
+        self.run("db", "migrate")
 
     # Addresses
 
@@ -347,6 +343,10 @@ class Stack:
         if self._token is None:
             self._token = self.session(ADMIN, "admin")
         return self._token
+
+    def set_token(self, token):
+        """One made earlier: an attached stack."""
+        self._token = token
 
     def logs(self, lines=40):
         """The ends of all logs, for a failed test."""
