@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* lonja-products: what the process is made of. The handlers get it by http_request_context(). */
+
+#include "events/event_relay.h"
+#include "net/net_tls.h"
+#include "products/products_conf.h"
+#include "service/log.h"
+#include "web/web.h"
+
+struct products_counters {
+        uint64_t n_imports, n_imported, n_exports, n_adjustments;
+};
+
+struct products {
+        struct web_context web_context; /* first: the guard finds it there */
+        struct web web;
+        struct service *service;          /* borrowed */
+        const struct products_conf *conf; /* borrowed, replaced by reload */
+        struct pg_pool *pool;             /* owned, as all below */
+        struct mq_link *link;
+        struct event_relay *relay;
+        struct net_tls *tls; /* NULL without an https door */
+        struct http_server *server;
+        struct pg_pool_watch pool_watch;
+        struct mq_link_watch link_watch;
+        struct log_limit pool_limit, link_limit;
+        struct products_counters counters;
+};
+
+extern const struct service_daemon products_daemon;
+extern const struct http_route products_routes[];
+
+/* The OpenAPI document, made from products.openapi.json by the build. */
+extern const char products_schema[];
+extern const size_t products_schema_size;
+
+/* The daemon's own lines of /metrics. */
+void products_metrics(void *context, struct buf *out);
