@@ -312,6 +312,11 @@ void *http_request_op(struct http_request *r, size_t size, void (*done)(void *op
         return memset(r->op, 0, size);
 }
 
+void *http_request_slot(const struct http_request *r)
+{
+        return r->op;
+}
+
 void *http_request_guard(struct http_request *r, size_t size, void (*done)(void *guard))
 {
         assert(!r->guard);

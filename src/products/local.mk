@@ -37,3 +37,10 @@ CLEANFILES += %D%/products_schema.c
 	printf '/* Made from products.openapi.json. */\n\n#include "products/products.h"\n\nconst char products_schema[] = {\n'; \
 	od -An -v -tu1 $(srcdir)/%D%/products.openapi.json | $(SED) -e 's/[0-9][0-9]*/&,/g'; \
 	printf '0};\nconst size_t products_schema_size = sizeof(products_schema) - 1;\n'; } >$@.tmp && mv $@.tmp $@
+
+sbin_PROGRAMS += lonja-products
+lonja_products_SOURCES = %D%/main.c
+lonja_products_LDADD = libproducts.a libweb.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
+	libcontract.a libjson.a libservice.a libbase.a \
+	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
+	$(SYSTEMD_LIBS)

@@ -19,6 +19,8 @@
 #include <string.h>
 
 #include "auth/auth_digest.h"
+#include "base/alloc.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "contract/names.h"
 #include "contract/problem.h"
@@ -149,16 +151,16 @@ static void refuse_lines(struct import_op *op)
                     buf_bytes(&op->import.errors), buf_size(&op->import.errors));
 }
 
-static void reply_outcome(struct import_op *op, const char *outcome, unsigned status, const char *answer)
+static void reply_outcome(struct http_request *r, const char *outcome, unsigned status, const char *answer)
 {
         size_t n = strlen(answer);
 
         if (streq(outcome, "done") || streq(outcome, "replayed"))
-                http_reply_text(op->request, status, "application/json", answer);
+                http_reply_text(r, status, "application/json", answer);
         else if (n >= 2 && answer[0] == '[')
-                reply_lines(op->request, status, outcome, "nothing was imported", answer + 1, n - 2);
+                reply_lines(r, status, outcome, "nothing was imported", answer + 1, n - 2);
         else
-                http_reply_problem(op->request, status, outcome, "%s", answer);
+                http_reply_problem(r, status, outcome, "%s", answer);
 }
 
 /* ---- Towards the database ---- */
@@ -224,24 +226,28 @@ static int apply(struct import_op *op)
         return pg_session_run_params(&op->session, apply_sql, ARRAY_SIZE(params), params);
 }
 
+/* The write's row; what is no success ends here, the transaction with it. */
 static int on_applied(struct import_op *op)
 {
-        const char *outcome = pg_session_text(&op->session, 0, 0);
-        unsigned status = (unsigned)strtoul(pg_session_text(&op->session, 0, 1), NULL, 10);
-        char *answer = strdup(pg_session_text(&op->session, 0, 4));
+        _cleanup_free_ char *outcome = strdup(pg_session_text(&op->session, 0, 0));
+        _cleanup_free_ char *answer = strdup(pg_session_text(&op->session, 0, 4));
+        uint64_t status;
+        int r;
 
-        if (!answer)
+        if (!outcome || !answer)
                 return -ENOMEM;
-        if (streq(outcome, "done")) {
-                op->answer = answer;
-                op->status = status;
-                advance(op, IMPORT_COMMITTING);
-                return pg_session_run(&op->session, "COMMIT");
+        r = parse_u64(pg_session_text(&op->session, 0, 1), 100, 599, &status);
+        if (r < 0)
+                return r;
+        if (!streq(outcome, "done")) {
+                let_go(op);
+                reply_outcome(op->request, outcome, (unsigned)status, answer);
+                return 0;
         }
-        reply_outcome(op, outcome, status, answer);
-        let_go(op);
-        free(answer);
-        return 0;
+        op->answer = TAKE_PTR(answer);
+        op->status = (unsigned)status;
+        advance(op, IMPORT_COMMITTING);
+        return pg_session_run(&op->session, "COMMIT");
 }
 
 static void on_committed(struct import_op *op)
@@ -252,7 +258,7 @@ static void on_committed(struct import_op *op)
         d->counters.n_imported += op->import.n_rows;
         event_relay_poke(d->relay);
         let_go(op);
-        reply_outcome(op, "done", op->status, op->answer);
+        reply_outcome(op->request, "done", op->status, op->answer);
 }
 
 static void on_done(struct pg_session *s, int status)
