@@ -55,6 +55,14 @@ static bool has_section(const struct conf_table *tables, const char *section)
         return false;
 }
 
+static bool is_partial_section(const struct conf_table *tables, const char *section)
+{
+        for (; tables->options; tables++)
+                if (tables->partial && streq(tables->options->section, section))
+                        return true;
+        return false;
+}
+
 static bool is_shared_section(const char *section)
 {
         for (size_t i = 0; i < ARRAY_SIZE(conf_shared_sections); i++)
@@ -173,6 +181,8 @@ static int on_value(void *user, const char *section, const char *key, const char
                 return 1;
         }
         option = find_option(p->tables, section, key, &base);
+        if (!option && p->shared && is_partial_section(p->tables, section))
+                return 1;
         if (!option) {
                 complain(p, "unknown key %s= in [%s]", key, section);
                 return 1;

@@ -39,6 +39,9 @@ struct conf_option {
 struct conf_table {
         const struct conf_option *options; /* ends with key == NULL */
         size_t base;
+        /* The table's sections have more keys, for other daemons: in lonja.conf and its drop-ins they are
+         * skipped. */
+        bool partial;
 };
 
 /* Reads everything below `dir` for `word` into the zeroed `conf`.  0; -EINVAL with one "file:line: reason"
