@@ -329,7 +329,8 @@ class Stack:
     def session(self, username, scopes="read write", password=None):
         """Makes the user if need be, logs in: a token."""
         password = password or secrets.token_urlsafe(16)
-        status, body = self.admin("POST", "/api/users", {"username": username, "password": password, "scopes": scopes})
+        status, body = self.admin("POST", "/api/users",
+                                  {"username": username, "password": password, "scopes": scopes.split()})
         if status not in (200, 201):
             raise RuntimeError(f"POST /api/users: {status} {body}")
         status, body = self.admin("POST", "/api/sessions", {"username": username, "password": password})
