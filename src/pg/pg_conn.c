@@ -314,16 +314,25 @@ static void on_query_result(struct pg_conn *c, struct pg_slot *s, PGresult *res)
         PQclear(res);
 }
 
-/* The job behind a failing PREPARE (PREPARE, SYNC, QUERY) is told what was wrong with it; the server will say
- * of the query only that it does not know the statement. */
+/* The jobs that count on a failing PREPARE are told what was wrong with it; of them the server will say only
+ * that it does not know the statement. That it knew it already is fine: two jobs may have missed it (26000).
+ */
 static void on_prepare_result(struct pg_conn *c, struct pg_slot *s, PGresult *res)
 {
-        struct pg_slot *behind = slot_at(c, c->head + 2);
-        struct pg_query *q;
+        const struct pg_statement *statement = s->statement;
+        bool known = PQresultStatus(res) == PGRES_COMMAND_OK || streq(sqlstate_of(res), "42P05");
 
-        if (PQresultStatus(res) != PGRES_COMMAND_OK) {
-                pg_prepared_remove(&c->prepared, s->statement);
-                q = c->tail - c->head > 2 ? TAKE_PTR(behind->query) : NULL;
+        if (!known)
+                pg_prepared_remove(&c->prepared, statement);
+        for (unsigned i = c->head + 1; !known && i != c->tail; i++) {
+                struct pg_query *q;
+
+                s = slot_at(c, i);
+                if (s->statement != statement)
+                        continue;
+                if (s->kind == SLOT_PREPARE)
+                        break;
+                q = TAKE_PTR(s->query);
                 if (q)
                         fail_job(c, q, res);
         }

@@ -5,4 +5,18 @@
 EXTRA_DIST += \
 	%D%/conftest.py \
 	%D%/test_holder.py \
+	%D%/test_pg.py \
 	$(NULL)
+
+# Stories about src/pg told to a real server by test_pg.py.
+noinst_PROGRAMS += pg-live
+pg_live_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%/pg-live
+pg_live_SOURCES = \
+	%D%/pg-live/failures.c \
+	%D%/pg-live/live.h \
+	%D%/pg-live/load.c \
+	%D%/pg-live/main.c \
+	%D%/pg-live/queries.c \
+	%D%/pg-live/sessions.c \
+	$(NULL)
+pg_live_LDADD = libpg.a libservice.a libbase.a $(PQ_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
