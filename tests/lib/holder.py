@@ -23,6 +23,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import resource
 import select
 import shutil
@@ -223,7 +224,7 @@ class Service:
         shutil.rmtree(target, ignore_errors=True)
         os.makedirs(target, mode=0o700)
         for name, source in self.unit.credentials:
-            source = source.replace(units.SYSCONF_DIR, options.config_dir, 1)
+            source = re.sub(units.SYSCONF_DIR, lambda _: options.config_dir, source, count=1)
             if os.path.isdir(source):
                 pairs = [(f"{name}_{entry}", os.path.join(source, entry)) for entry in os.listdir(source)]
             else:

@@ -9,6 +9,7 @@ lint_scripts = \
 	%D%/spdx \
 	%D%/shell \
 	%D%/man \
+	%D%/units \
 	$(NULL)
 dist_check_SCRIPTS = $(lint_scripts)
 TESTS += $(lint_scripts)
