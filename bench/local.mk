@@ -18,3 +18,9 @@ EXTRA_DIST += \
 	%D%/requests.lua \
 	%D%/update.sql \
 	$(NULL)
+
+# What src/http costs without a database: its own opening comment tells.
+EXTRA_PROGRAMS += http-loop
+http_loop_SOURCES = %D%/http-loop.c
+http_loop_LDADD = libhttp.a libnet.a libcontract.a libservice.a libjson.a libbase.a $(MHD_LIBS) $(GNUTLS_LIBS) \
+	$(JANSSON_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)

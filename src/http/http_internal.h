@@ -182,6 +182,8 @@ static inline bool http_server_is_leaving(const struct http_server *s)
         return s->drain_usec != 0 || s->is_stopping;
 }
 void http_server_kick(struct http_server *s);
+/* Each second: ends what MHD's own timeout, which starts again with each byte, does not see. */
+void http_server_sweep(struct http_server *s, usec_t now);
 
 /* http_port.c */
 int http_port_open(struct http_port *p, struct http_server *server, const struct net_tls *tls);

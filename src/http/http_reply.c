@@ -104,11 +104,10 @@ void http_reply_text(struct http_request *r, unsigned status, const char *conten
 
 void http_reply_empty(struct http_request *r, unsigned status)
 {
-        static char nothing[1];
         struct MHD_Response *response = NULL;
 
         if (r->connection)
-                response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+                response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
         http_reply_response(r, status, response, NULL);
         if (!r->connection)
                 r->status = status;

@@ -100,12 +100,8 @@ static bool is_stuck(const struct http_request *r, usec_t now)
         return r->stream && r->stream->full_usec != 0 && now - r->stream->full_usec >= STREAM_FULL_USEC;
 }
 
-/* What MHD's own timeout, which starts again with each byte, does not see. */
-static void on_sweep(struct loop_timer *t)
+void http_server_sweep(struct http_server *s, usec_t now)
 {
-        struct http_server *s = container_of(t, struct http_server, sweep);
-        usec_t now = clock_monotonic_usec();
-
         LIST_FOREACH (i, &s->connections) {
                 struct http_connection *c = LIST_ENTRY(i, struct http_connection, link);
 
@@ -116,6 +112,13 @@ static void on_sweep(struct loop_timer *t)
                 else if (c->request && is_stuck(c->request, now))
                         http_connection_cut(c, SHUT_RDWR);
         }
+}
+
+static void on_sweep(struct loop_timer *t)
+{
+        struct http_server *s = container_of(t, struct http_server, sweep);
+
+        http_server_sweep(s, clock_monotonic_usec());
         if (!list_is_empty(&s->connections))
                 (void)loop_timer_start(&s->sweep, s->loop, SWEEP_USEC, on_sweep);
 }
