@@ -5,7 +5,8 @@ noinst_LIBRARIES += libweb.a
 libweb_a_SOURCES = \
 	%D%/web.c \
 	%D%/web.h \
-	%D%/web_account_api.c \
+	%D%/web_account.c \
+	%D%/web_account.h \
 	%D%/web_address.c \
 	%D%/web_address.h \
 	%D%/web_cursor.c \
@@ -20,6 +21,10 @@ libweb_a_SOURCES = \
 	%D%/web_plan.c \
 	%D%/web_plan.h \
 	%D%/web_private.h \
+	%D%/web_session_api.c \
+	%D%/web_user_api.c \
+	%D%/web_value.c \
+	%D%/web_value.h \
 	%D%/web_write.c \
 	%D%/web_write.h \
 	$(NULL)

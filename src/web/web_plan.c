@@ -7,10 +7,9 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
-#include "base/decimal.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "web/web_value.h"
 
 #define SEARCH_MAX 200 /* code points: a phrase, not a document */
 
@@ -20,13 +19,6 @@ static const struct {
         {"", "="},
         {"__gte", ">="},
         {"__lte", "<="},
-};
-
-static const char *const casts[] = {
-        [WEB_FIELD_TEXT] = "text",
-        [WEB_FIELD_MONEY] = "numeric",
-        [WEB_FIELD_TIME] = "timestamptz",
-        [WEB_FIELD_INT] = "bigint",
 };
 
 /* While a plan is being made. */
@@ -51,46 +43,6 @@ static bool has_search(const struct making *m)
                 if (f->can_search)
                         return true;
         return false;
-}
-
-/* ---- Values. ---- */
-
-/* A value as the database shall see it, or NULL with the reason. */
-static int read_value(enum web_field_type type, const char *text, char **ret, const char **ret_reason)
-{
-        char time[RFC3339_SIZE];
-        int64_t number;
-        char *copy;
-        int r = 0;
-
-        *ret_reason = NULL;
-        switch (type) {
-        case WEB_FIELD_TEXT:
-                break;
-        case WEB_FIELD_MONEY:
-                r = money_parse(text, &number);
-                *ret_reason = "must be an amount such as 12.50";
-                break;
-        case WEB_FIELD_TIME:
-                r = parse_rfc3339(text, &number);
-                *ret_reason = "must be a time such as 2026-01-31T12:00:00Z";
-                if (r == 0) {
-                        format_rfc3339(number, time);
-                        text = time;
-                }
-                break;
-        case WEB_FIELD_INT:
-                r = parse_i64(text, &number);
-                *ret_reason = "must be a whole number";
-                break;
-        }
-        if (r < 0)
-                return -EBADMSG;
-        copy = strdup(text);
-        if (!copy)
-                return -ENOMEM;
-        *ret = copy;
-        return 0;
 }
 
 /* Takes the value; its number as a parameter, from 1. */
@@ -231,7 +183,7 @@ static int read_filter(struct making *m, const struct web_field *f, size_t compa
                 field_errors_add(m->errors, name, "is one filter too many");
                 return 0;
         }
-        r = read_value(f->type, text, &value, &reason);
+        r = web_value_read(f->type, text, &value, &reason);
         if (r == -EBADMSG) {
                 field_errors_add(m->errors, name, "%s", reason);
                 return 0;
@@ -240,7 +192,7 @@ static int read_filter(struct making *m, const struct web_field *f, size_t compa
                 return r;
         add_bound_link(m, name, text);
         buf_printf(&m->filters, " AND %s %s $%u::%s", f->column, comparisons[comparison].operator,
-                   add_param(m->plan, value), casts[f->type]);
+                   add_param(m->plan, value), web_value_cast(f->type));
         return 0;
 }
 
@@ -257,21 +209,6 @@ static int read_filters(struct making *m)
         return 0;
 }
 
-/* The text with LIKE's own signs escaped, between two '%'. */
-static char *like_pattern(const char *text)
-{
-        struct buf b = BUF_EMPTY;
-
-        buf_append_char(&b, '%');
-        for (; *text; text++) {
-                if (strchr("%_\\", *text))
-                        buf_append_char(&b, '\\');
-                buf_append_char(&b, *text);
-        }
-        buf_append_char(&b, '%');
-        return buf_take(&b, NULL);
-}
-
 static int read_search(struct making *m)
 {
         const char *text = url_query_get(m->query, "search");
@@ -285,7 +222,7 @@ static int read_search(struct making *m)
                 field_errors_add(m->errors, "search", "must have at most %d characters", SEARCH_MAX);
                 return 0;
         }
-        pattern = like_pattern(text);
+        pattern = web_value_like(text);
         if (!pattern)
                 return -ENOMEM;
         n = add_param(m->plan, pattern);
@@ -310,7 +247,7 @@ static int read_keys(struct making *m)
         for (unsigned i = 0; i < p->cursor.n_keys; i++) {
                 const struct web_field *f = i + 1 < p->n_keys ? p->order : fields_of(m);
 
-                r = read_value(f->type, p->cursor.keys[i], &value, &reason);
+                r = web_value_read(f->type, p->cursor.keys[i], &value, &reason);
                 if (r < 0)
                         return r;
                 add_param(p, value);
@@ -327,10 +264,11 @@ static void write_keyset(struct making *m)
 
         if (p->n_keys == 1)
                 buf_printf(&m->sql_tail, " AND %s %s $%u::%s", key->column, operator, n + 1,
-                           casts[key->type]);
+                           web_value_cast(key->type));
         else
                 buf_printf(&m->sql_tail, " AND (%s, %s) %s ($%u::%s, $%u::%s)", p->order->column,
-                           key->column, operator, n + 1, casts[p->order->type], n + 2, casts[key->type]);
+                           key->column, operator, n + 1, web_value_cast(p->order->type), n + 2,
+                           web_value_cast(key->type));
 }
 
 static int read_cursor(struct making *m)
