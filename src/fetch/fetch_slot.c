@@ -188,6 +188,7 @@ static void set_transport(struct fetch_slot *s, const struct fetch_conf *conf, u
         curl_easy_setopt(e, CURLOPT_PRIVATE, s);
         curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->message);
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(e, CURLOPT_PROXY, "");
