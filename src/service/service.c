@@ -114,6 +114,13 @@ static void begin_drain(struct service *s)
 
 static void on_idle_timer(struct loop_timer *t);
 
+static usec_t first_stop_usec(const struct service *s)
+{
+        usec_t idle_max = service_settings(s)->idle_exit_usec;
+
+        return idle_max > 0 ? MIN_OF(idle_max, QUIET_USEC) : QUIET_USEC;
+}
+
 static void arm_idle_timer(struct service *s, usec_t delay)
 {
         int r = loop_timer_start(&s->idle_timer, s->loop, delay, on_idle_timer);
@@ -128,8 +135,8 @@ static void on_idle_timer(struct loop_timer *t)
         usec_t idle_max = service_settings(s)->idle_exit_usec,
                idle = clock_monotonic_usec() - s->touched_usec;
 
-        if (idle < QUIET_USEC)
-                return arm_idle_timer(s, QUIET_USEC - idle);
+        if (idle < first_stop_usec(s))
+                return arm_idle_timer(s, first_stop_usec(s) - idle);
         if (!s->quiet) {
                 s->quiet = true;
                 (void)malloc_trim(0);
@@ -149,7 +156,7 @@ void service_touch(struct service *s)
         if (s->draining || (!s->quiet && loop_timer_is_armed(&s->idle_timer)))
                 return;
         s->quiet = false;
-        arm_idle_timer(s, QUIET_USEC);
+        arm_idle_timer(s, first_stop_usec(s));
 }
 
 void service_hold(struct service *s)
