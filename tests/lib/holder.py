@@ -23,7 +23,6 @@ import fcntl
 import json
 import os
 import pwd
-import re
 import resource
 import select
 import shutil
@@ -92,6 +91,10 @@ class Door:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, where[0] != "::")
+        if self.unit.no_delay:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.unit.keep_alive:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         host, port = where
         if options.ports == "free":
             port = 0
@@ -224,7 +227,7 @@ class Service:
         shutil.rmtree(target, ignore_errors=True)
         os.makedirs(target, mode=0o700)
         for name, source in self.unit.credentials:
-            source = re.sub(units.SYSCONF_DIR, lambda _: options.config_dir, source, count=1)
+            source = options.config_dir + source.partition(units.SYSCONF_DIR)[2]  # whatever the prefix
             if os.path.isdir(source):
                 pairs = [(f"{name}_{entry}", os.path.join(source, entry)) for entry in os.listdir(source)]
             else:

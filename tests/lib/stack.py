@@ -146,7 +146,7 @@ class Stack:
             self.pg.stop()
 
     def start_holder(self):
-        self._write_config({"bridge": {}})
+        self._write_config()
         argv = [sys.executable, os.path.join(SOURCE, "tests/lib/holder.py"), "run",
                 "--build", self.build, "--config-dir", self.config_dir, "--runtime-dir", self.run_dir,
                 "--log-dir", self.log_dir, "--ports", self.ports]
@@ -166,7 +166,7 @@ class Stack:
         self.holder.write(os.path.join(self.run_dir, "holder.pid"))
         self._wait_holder(log)
         self._doors = None
-        self._write_config({"bridge": {"Bridge": {"ProductsUrl": self.products_url}}})
+        self._write_config()
 
     def _wait_holder(self, log):
         control = os.path.join(self.run_dir, holder.CONTROL_NAME)
@@ -189,18 +189,18 @@ class Stack:
 
     # Configuration
 
-    def _write_config(self, addresses):
-        owner = self.user or "root"
+    def _write_config(self):
         merged = {
             "lonja": {
                 "Database": {"Conninfo": self.database},
                 "Broker": {"Uri": f"amqp://lonja@127.0.0.1:{self.rmq.port}/{self.vhost}"},
             }
         }
-        for source in (addresses, self.config):
-            for word, sections in source.items():
-                for section, keys in sections.items():
-                    merged.setdefault(word, {}).setdefault(section, {}).update(keys)
+        if self.holder is not None and self.products_url:
+            merged["bridge"] = {"Bridge": {"ProductsUrl": self.products_url}}
+        for word, sections in self.config.items():
+            for section, keys in sections.items():
+                merged.setdefault(word, {}).setdefault(section, {}).update(keys)
         for word, sections in merged.items():
             with open(os.path.join(self.config_dir, f"{word}.conf"), "w") as f:
                 for section, keys in sections.items():
@@ -235,7 +235,7 @@ class Stack:
     def configure(self, config):
         """Replaces the overrides and writes the files; `reload` or restart makes daemons see them."""
         self.config = config
-        self._write_config({"bridge": {"Bridge": {"ProductsUrl": self.products_url}}})
+        self._write_config()
 
     # Database
 
@@ -247,7 +247,7 @@ class Stack:
         return self.pg.psql(sql, self.database_name)
 
     def migrate(self):
-        self._write_config({})
+        self._write_config()
         self.run("db", "migrate")
 
     # Addresses

@@ -9,7 +9,7 @@ import re
 import shlex
 
 RUN_DIR = "/run/lonja"
-SYSCONF_DIR = "^.*/etc/lonja"  # a pattern: a trial build has a prefix before it
+SYSCONF_DIR = "/etc/lonja"
 # Shipped disabled: they need certificates (operations.md speaks of `systemctl enable --now X-https.socket`).
 TLS_NAMES = {"https", "grpcs", "tcps"}
 
@@ -114,6 +114,8 @@ class SocketUnit:
         self.service = file.get("Socket", "Service", self.name[: -len(".socket")] + ".service")
         self.mode = int(file.get("Socket", "SocketMode", "0666"), 8)
         self.backlog = int(file.get("Socket", "Backlog", "4096"))
+        self.no_delay = parse_bool(file.get("Socket", "NoDelay", "no"))
+        self.keep_alive = parse_bool(file.get("Socket", "KeepAlive", "no"))
         self.trigger_burst = int(file.get("Socket", "TriggerLimitBurst", "20"))
         self.trigger_interval = parse_span(file.get("Socket", "TriggerLimitIntervalSec", "2s"))
         self.streams = file.all("Socket", "ListenStream")
