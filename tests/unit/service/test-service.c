@@ -272,7 +272,7 @@ static void become_daemon(struct host *h, int n, const char *argument, int error
 {
         char notify[128], pid[16], count[4],
                 *argv[] = {(char *)"lonja-toy", (char *)"--config-dir", h->dir, (char *)argument, NULL};
-        int door = dup(h->door), bell = dup(h->bell);
+        int door = dup(h->door), bell = dup(h->bell), status;
 
         (void)snprintf(notify, sizeof(notify), "%s/notify", h->dir);
         (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -291,7 +291,9 @@ static void become_daemon(struct host *h, int n, const char *argument, int error
         }
         if (getenv("WATCHDOG_USEC"))
                 setenv("WATCHDOG_PID", pid, 1);
-        _exit(service_main(&toy_daemon, argument ? 4 : 3, argv));
+        status = service_main(&toy_daemon, argument ? 4 : 3, argv);
+        (void)fflush(stdout);
+        _exit(status);
 }
 
 static void host_start(struct host *h, int n_sockets, const char *argument)
