@@ -27,10 +27,6 @@ static const struct pg_statement find_statement = {
         "product_find",
         "SELECT " PRODUCT_COLUMNS " FROM product WHERE code = $1 AND deleted_at IS NULL",
 };
-static const struct pg_statement exists_statement = {
-        "product_exists",
-        "SELECT true FROM product WHERE code = $1 AND deleted_at IS NULL",
-};
 static const struct pg_statement create_statement = {
         "product_create",
         "SELECT * FROM product_create($1, $2, $3, $4, $5, $6, $7)",
@@ -82,18 +78,13 @@ const struct web_list_resource product_history_resource = {
         .from = "product_price",
         .where = "code = $1",
         .segment = "code",
+        .exists = "SELECT true FROM product WHERE code = $1 AND deleted_at IS NULL",
         .fields = price_fields,
 };
 
 void product_store_find(struct pg_query *q, const char *code, pg_query_fn complete)
 {
         pg_query_init(q, &find_statement, complete);
-        pg_query_text(q, code);
-}
-
-void product_store_exists(struct pg_query *q, const char *code, pg_query_fn complete)
-{
-        pg_query_init(q, &exists_statement, complete);
         pg_query_text(q, code);
 }
 

@@ -20,9 +20,6 @@ struct product_write {
 
 /* READ: a row for product_store_write_row(), or none. */
 void product_store_find(struct pg_query *q, const char *code, pg_query_fn complete);
-/* READ: one row when there is such a product. */
-void product_store_exists(struct pg_query *q, const char *code, pg_query_fn complete);
-
 /* WRITE */
 void product_store_create(struct pg_query *q, const struct product_write *w, const char *code,
                           const struct product *p, pg_query_fn complete);

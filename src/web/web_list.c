@@ -10,9 +10,9 @@
 struct web_list {
         struct http_request *request; /* in whose op slot this lives */
         struct web_plan plan;
-        struct pg_statement page_statement, count_statement; /* nameless: their texts vary */
-        struct pg_query page, count;
-        unsigned n_pending; /* of the two */
+        struct pg_statement page_statement, count_statement, exists_statement; /* nameless: texts vary */
+        struct pg_query page, count, exists;
+        unsigned n_pending; /* of the three */
         int status;         /* the first failure */
         void (*write_row)(struct buf *out, const struct pg_query *q, size_t row);
 };
@@ -23,6 +23,7 @@ static void web_list_done(void *op)
 
         pg_query_done(&l->page);
         pg_query_done(&l->count);
+        pg_query_done(&l->exists);
         web_plan_done(&l->plan);
 }
 
@@ -127,9 +128,16 @@ static void reply(struct web_list *l)
 
         if (l->status == -EIO)
                 http_request_log_field(l->request, "DATABASE_ERROR",
-                                       l->page.status < 0 ? l->page.error : l->count.error);
+                                       l->page.status < 0    ? l->page.error
+                                       : l->count.status < 0 ? l->count.error
+                                                             : l->exists.error);
         if (l->status < 0) {
                 http_reply_error(l->request, l->status);
+                return;
+        }
+        if (l->plan.resource->exists && pg_query_rows(&l->exists) == 0) {
+                http_reply_problem(l->request, 404, "not-found", "there is no %s %s",
+                                   l->plan.resource->segment, l->plan.params[0]);
                 return;
         }
         write_envelope(l, &body);
@@ -158,6 +166,11 @@ static void on_count(struct pg_query *q)
         on_one_done(container_of(q, struct web_list, count), q->status);
 }
 
+static void on_exists(struct pg_query *q)
+{
+        on_one_done(container_of(q, struct web_list, exists), q->status);
+}
+
 static int submit(struct web_list *l, struct pg_pool *pool, struct pg_query *q, unsigned n_params)
 {
         int r;
@@ -173,18 +186,26 @@ static int submit(struct web_list *l, struct pg_pool *pool, struct pg_query *q, 
 int web_list_submit(struct web_list *l, struct http_request *r, struct pg_pool *pool,
                     void (*write_row)(struct buf *out, const struct pg_query *q, size_t row))
 {
+        const struct web_list_resource *resource = l->plan.resource;
         int k;
 
         l->write_row = write_row;
         l->page_statement.sql = l->plan.page_sql;
         pg_query_init(&l->page, &l->page_statement, on_page);
         k = submit(l, pool, &l->page, l->plan.n_params);
-        if (k < 0 || !l->plan.has_count)
-                return k;
-        l->count_statement.sql = l->plan.count_sql;
-        pg_query_init(&l->count, &l->count_statement, on_count);
-        k = submit(l, pool, &l->count, l->plan.n_filter_params);
-        if (k < 0)
+        if (k == 0 && l->plan.has_count) {
+                l->count_statement.sql = l->plan.count_sql;
+                pg_query_init(&l->count, &l->count_statement, on_count);
+                k = submit(l, pool, &l->count, l->plan.n_filter_params);
+        }
+        if (k == 0 && resource->exists) {
+                l->exists_statement.sql = resource->exists;
+                pg_query_init(&l->exists, &l->exists_statement, on_exists);
+                k = submit(l, pool, &l->exists, 1);
+        }
+        if (k < 0) {
                 pg_query_cancel(&l->page);
+                pg_query_cancel(&l->count);
+        }
         return k;
 }

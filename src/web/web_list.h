@@ -42,6 +42,8 @@ struct web_list_resource {
         const char *segment;            /* a list below a thing: the path variable that is $1 in `where`
                                            ("code = $1"); next and previous then keep the request's own path
                                            and `path` is not used. NULL = none */
+        const char *exists;             /* with `segment`: a statement that finds a row when the thing of $1
+                                           is there; without one the answer is 404. NULL = not asked */
         const struct web_field *fields; /* ends with name NULL; fields[0] is the unique key, the tie-breaker
                                            and the default ordering */
 };

@@ -307,13 +307,14 @@ static void write_where(struct buf *sql, const struct making *m)
                 buf_append(sql, buf_bytes(&m->filters), buf_size(&m->filters));
 }
 
-/* Times as text that the cursor's own check reads again without loss. */
+/* Times as text that the cursor's own check reads again without loss. Under a name of its own: a cast keeps
+ * the column's, and ORDER BY would find two. */
 static void write_key_column(struct buf *sql, const struct web_field *f)
 {
         if (f->type == WEB_FIELD_TIME)
-                buf_printf(sql, ", rfc3339(%s)", f->column);
+                buf_printf(sql, ", rfc3339(%s) AS web_key", f->column);
         else
-                buf_printf(sql, ", (%s)::text", f->column);
+                buf_printf(sql, ", (%s)::text AS web_key", f->column);
 }
 
 static char *write_page(const struct making *m)
