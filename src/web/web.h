@@ -12,6 +12,7 @@
 #include "auth/auth_hasher.h"
 #include "http/http_server.h"
 #include "pg/pg_pool.h"
+#include "service/log.h"
 
 /* What a route may say in http_route.scope beside AUTH_*. A route that names a scope needs it; GET routes
  * with AUTH_READ follow AnonymousRead=. 0 = open to everyone. */
@@ -38,6 +39,7 @@ struct web {
         size_t schema_size;
         void (*metrics)(void *context, struct buf *out); /* the daemon's own lines; may be NULL */
         struct http_server *server;
+        struct log_limit login_limit; /* refused logins are told to the journal, not their every repetition */
 };
 
 /* The guard of http_server_setup. The context of the server must be a struct whose first member is `struct

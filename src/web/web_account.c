@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "service/log_ids.h"
+
+#define LIMITED_PER_MINUTE 6
 
 static void wipe(char *secret)
 {
@@ -154,6 +157,21 @@ int web_account_read_write(struct web_account *o, const char *name, const char *
 
 /* ---- Commands. ---- */
 
+/* Somebody guesses, or has forgotten: worth a line, a few times a minute. */
+static void tell_limited(struct web_account *o)
+{
+        unsigned suppressed;
+
+        if (!log_limit_pass(&web_of(o->request)->login_limit, LIMITED_PER_MINUTE, &suppressed))
+                return;
+        log_fields(LOG_NOTICE,
+                   LOG_FIELDS({"MESSAGE_ID", LOG_ID_LOGIN_LIMITED}, {"USER_NAME", o->command.order.name},
+                              {"ADDRESS", o->command.order.address},
+                              {"REQUEST_ID", http_request_id(o->request)}),
+                   "Too many failed logins of user %s or from %s: refused for %u s", o->command.order.name,
+                   o->command.order.address, o->command.wait_sec);
+}
+
 void web_account_reply(struct auth_command *c)
 {
         struct web_account *o = container_of(c, struct web_account, command);
@@ -164,6 +182,7 @@ void web_account_reply(struct auth_command *c)
                 return;
         }
         if (c->wait_sec > 0) {
+                tell_limited(o);
                 snprintf(wait, sizeof(wait), "%u", c->wait_sec);
                 http_reply_header(o->request, "Retry-After", wait);
         }

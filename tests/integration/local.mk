@@ -4,6 +4,7 @@
 # Run by `./dev test`, not by `make check`: they start PostgreSQL and RabbitMQ.
 EXTRA_DIST += \
 	%D%/conftest.py \
+	%D%/test_auth.py \
 	%D%/test_holder.py \
 	%D%/test_pg.py \
 	$(NULL)
