@@ -343,7 +343,7 @@ static int on_piece(struct http_request *r, const void *p, size_t n)
         op->n_bytes += n;
         if (op->n_bytes > d->conf->products.import_max) {
                 let_go(op);
-                http_reply_problem(r, 413, "content-too-large", "an import may have %llu bytes (MaxImport=)",
+                http_reply_problem(r, 413, "body-too-large", "an import may have %llu bytes (MaxImport=)",
                                    (unsigned long long)d->conf->products.import_max);
                 return 0;
         }
