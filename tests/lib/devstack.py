@@ -107,7 +107,7 @@ class DevStack:
         build = os.path.join(SOURCE, "build")
         programs = [p for p in glob.glob(f"{build}/lonja*") if os.path.isfile(p) and os.access(p, os.X_OK)]
         programs.append(os.path.join(build, "tests/lib/listen-exec"))
-        for source in programs:
+        for source in programs + glob.glob(f"{build}/systemd/*.service"):
             target = os.path.join(self.bin, os.path.relpath(source, build))
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy(source, target + ".new")
