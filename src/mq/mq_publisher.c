@@ -48,7 +48,7 @@ int mq_outgoing_new(struct mq_outgoing **ret, const struct mq_message *m)
         for (const struct mq_header *h = m->headers; h && h->name; h++, n_headers++) {
                 if (strlen(h->name) > SHORT_STRING_MAX)
                         return -EINVAL;
-                n_header_bytes += length_of(h->name) + length_of(h->value);
+                n_header_bytes += length_of(h->name) + length_of(h->value ? h->value : "");
         }
         if (n_headers > HEADERS_MAX || n_header_bytes > HEADERS_BYTES_MAX)
                 return -EINVAL;

@@ -24,7 +24,7 @@ struct mq_outgoing {
         const char *body;
         size_t body_size;
         bool mandatory;
-        char bytes[];
+        _Alignas(const char *) char bytes[];
 };
 
 struct mq_publisher {

@@ -70,9 +70,11 @@ static bool read_request(struct tiny_request *r)
         uint64_t length = 0;
         char value[256];
 
-        if (!head || sscanf(input, "%7s %511s", r->method, r->path) != 2)
+        if (!head)
                 return false;
         snprintf(r->head, sizeof(r->head), "%.*s\n", (int)(head - input), input);
+        if (sscanf(r->head, "%7s %511s", r->method, r->path) != 2)
+                return false;
         if (*tiny_header(r, "Transfer-Encoding", value))
                 return read_chunks(r, head + 4, input + n);
         if (*tiny_header(r, "Content-Length", value))
