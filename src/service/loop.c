@@ -58,19 +58,28 @@ void loop_timer_done(struct loop_timer *t)
         t->source = sd_event_source_disable_unref(t->source);
 }
 
-/* sd-event dispatches one source for each look at epoll, oldest pending first.  A task scheduled while the
- * first of several ready descriptors is served could come before the rest of them; so its first turn only
- * queues it again, behind all that was ready then.  A lower priority would do it too, but would starve the
- * task for as long as there is any input. */
+/* A deferred source of sd-event comes before any other of its priority, whenever it was enabled: a task gets
+ * a lower one, so that it runs when nothing else is ready.  Input without end would then starve it; so the
+ * source is asked before each dispatch how many it has let pass, and stands in the front row after
+ * TASK_PATIENCE. */
+#define TASK_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
+#define TASK_PATIENCE 64 /* dispatches: enough for a batch, some hundred microseconds */
+
+static int before_dispatch(sd_event_source *source, void *userdata)
+{
+        struct loop_task *t = userdata;
+
+        if (++t->n_passed == TASK_PATIENCE)
+                return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_NORMAL);
+        return 0;
+}
+
 static int on_task(sd_event_source *source, void *userdata)
 {
         struct loop_task *t = userdata;
 
-        if (!t->queued) {
-                t->queued = true;
-                return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        }
-        t->queued = false;
+        if (t->n_passed >= TASK_PATIENCE)
+                (void)sd_event_source_set_priority(source, TASK_PRIORITY);
         t->run(t);
         return 0;
 }
@@ -80,10 +89,12 @@ int loop_task_init(struct loop_task *t, sd_event *loop, void (*run)(struct loop_
         int r;
 
         *t = (struct loop_task){.run = run};
-        r = sd_event_add_defer(loop, &t->source, on_task, t);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(t->source, SD_EVENT_OFF);
+        if ((r = sd_event_add_defer(loop, &t->source, on_task, t)) < 0 ||
+            (r = sd_event_source_set_enabled(t->source, SD_EVENT_OFF)) < 0 ||
+            (r = sd_event_source_set_priority(t->source, TASK_PRIORITY)) < 0 ||
+            (r = sd_event_source_set_prepare(t->source, before_dispatch)) < 0)
+                loop_task_done(t);
+        return r;
 }
 
 void loop_task_schedule(struct loop_task *t)
@@ -92,7 +103,7 @@ void loop_task_schedule(struct loop_task *t)
 
         if (sd_event_source_get_enabled(t->source, &enabled) > 0)
                 return;
-        t->queued = false;
+        t->n_passed = 0;
         (void)sd_event_source_set_enabled(t->source, SD_EVENT_ONESHOT);
 }
 

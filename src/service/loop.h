@@ -27,12 +27,13 @@ bool loop_timer_is_armed(const struct loop_timer *t);
 /* Frees the source; the timer may be started again. */
 void loop_timer_done(struct loop_timer *t);
 
-/* Work to be done once, later in this loop turn, after all I/O that is ready has been handled:
- * flushes, kicks, sequencer runs.  Any number of schedules before it runs are one run. */
+/* Work to be done once, after the I/O that is ready has been handled: flushes, kicks, sequencer runs.  Any
+ * number of schedules before it runs are one run; under steady input it waits for 64 other callbacks at most.
+ */
 struct loop_task {
         sd_event_source *source; /* owned */
         void (*run)(struct loop_task *t);
-        bool queued; /* past the first of its two passes, see loop.c */
+        unsigned n_passed; /* dispatches of others since it was scheduled, see loop.c */
 };
 int loop_task_init(struct loop_task *t, sd_event *loop, void (*run)(struct loop_task *t));
 void loop_task_schedule(struct loop_task *t);
