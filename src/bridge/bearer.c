@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "bridge/bearer.h"
-#include "bridge/page_wire.h"
 #include "bridge/problem_text.h"
 #include "json/jread.h"
 
@@ -132,30 +131,35 @@ static bool scopes_allow(json_t *session)
         return false;
 }
 
-static bool answer_allows(const struct upstream_get *g)
+static int append_text(const char *text, size_t n, void *out)
+{
+        buf_append(out, text, n);
+        return 0;
+}
+
+/* Takes what the answer says of the session, on one line. False: it does not allow reading. */
+static bool take_session(struct bearer *b, const struct buf *answer)
 {
         _cleanup_json_ json_t *session = NULL;
         struct field_errors errors = {0};
 
-        return buf_size(&g->fetch.answer) > 0 &&
-               jread_text(buf_bytes(&g->fetch.answer), buf_size(&g->fetch.answer), &session, &errors) == 0 &&
-               scopes_allow(session);
+        if (buf_size(answer) == 0 || jread_text(buf_bytes(answer), buf_size(answer), &session, &errors) < 0 ||
+            !scopes_allow(session))
+                return false;
+        buf_reset(&b->session);
+        return json_dump_callback(session, append_text, &b->session, JSON_COMPACT) == 0 &&
+               buf_error(&b->session) == 0;
 }
 
 /* 0, -EACCES or -EAGAIN. */
 static int bearer_learn(struct bearer *b)
 {
-        struct buf *answer = &b->get.fetch.answer;
-
         b->is_scopeless = false;
         if (b->get.outcome == UPSTREAM_AWAY)
                 return -EAGAIN;
-        if (b->get.outcome == UPSTREAM_FOUND && answer_allows(&b->get)) {
+        if (b->get.outcome == UPSTREAM_FOUND && take_session(b, &b->get.fetch.answer)) {
                 b->state = BEARER_VALID;
                 b->verified_usec = b->begun_usec;
-                json_text_join_lines(buf_bytes(answer), buf_size(answer));
-                buf_reset(&b->session);
-                buf_append(&b->session, buf_bytes(answer), buf_size(answer));
                 return 0;
         }
         b->is_scopeless = b->get.outcome == UPSTREAM_FOUND;
