@@ -17,13 +17,14 @@
  *
  * Reads of one loop turn share a group. A sync costs the server a transaction's start and end, and with libpq
  * before 17 it costs us a system call: PQpipelineSync() flushes each time, and nothing public in libpq can
- * hold it back (PQsendPipelineSync(), flush later, came with 17). With one sync per read over a Unix socket
- * 64 concurrent readers get about half of what they get with shared ones. PQsendFlushRequest() is no
- * substitute: it makes the server send, but the group stays open, with its snapshot's transaction, and after
- * an error everything behind it is skipped. The price of sharing is that a failing read aborts those behind
- * it in its group. They had no effect, so each is sent again, this time in a group of its own: neighbours
- * never see each other's errors, and nobody is sent a third time for it. default_transaction_read_only keeps
- * writes out of the read lane, where a neighbour's error could undo one that was already answered.
+ * hold it back (PQsendPipelineSync(), flush later, came with 17). With shared syncs 64 concurrent readers
+ * over a Unix socket got 163,000 rows/s for 1.7 us of our CPU each, with one per read 67,000 for 5.2.
+ * PQsendFlushRequest() is no substitute: it makes the server send, but the group stays open, with its
+ * snapshot's transaction, and after an error everything behind it is skipped. The price of sharing is that a
+ * failing read aborts those behind it in its group. They had no effect, so each is sent again, this time in a
+ * group of its own: neighbours never see each other's errors, and nobody is sent a third time for it.
+ * default_transaction_read_only keeps writes out of the read lane, where a neighbour's error could undo one
+ * that was already answered.
  *
  * A statement that the server does not know (26000: its PREPARE failed, or somebody said DEALLOCATE) was not
  * run and is sent again with its PREPARE. */

@@ -5,8 +5,8 @@
  *
  * A submitted job goes into its lane's waiting line, always: submit never calls back, and all that came in
  * one loop turn leaves together in one dispatch at the turn's end. Dispatch gives each job to the connection
- * with the fewest under way, up to the lane's depth; what finds no room keeps waiting, so that nothing is
- * stuck behind a slow statement while another connection is free.
+ * with the fewest under way, up to the lane's depth, but none to one that is busy with something slow; what
+ * finds no room keeps waiting, in reach of whatever becomes free first.
  *
  * One timer serves all deadlines: it is armed for the earliest it ever heard of and looks at every job when
  * it fires. Deadlines mostly grow with time and jobs mostly end early, so it fires about once per the time
@@ -15,6 +15,7 @@
 #include "pg/pg_pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -27,12 +28,17 @@
 
 /* Jobs under way per connection. Reads: enough that the server never waits for us. Writes: enough to hide the
  * round trip; more would only queue behind one that waits for a row lock. */
-#define READ_DEPTH 128
+#define READ_DEPTH 64
 #define WRITE_DEPTH 8
 /* When the least busy connection has this many under way, another one is opened. For writes at once, since
  * commits are grouped across connections only. */
 #define READ_GROW_AT 16
 #define WRITE_GROW_AT 1
+
+/* A connection that has said nothing for so long runs something slow or waits for a lock: no job is put
+ * behind it. Nothing is lost by waiting in line instead, since the server takes one after the other anyway.
+ */
+#define STUCK_USEC (2 * USEC_PER_MSEC)
 
 #define EXCLUSIVE_UNUSED_USEC (60 * USEC_PER_SEC)
 /* A connection that owes an answer and is silent for longer than any statement may take is dead. */
@@ -229,23 +235,31 @@ static void enqueue(struct pg_query *q)
         loop_task_schedule(&p->dispatch);
 }
 
-/* An exclusive connection is free only when nothing at all is under way on it. */
-static unsigned load(const struct pg_conn *c)
+/* How busy, or UINT_MAX: nothing more fits. An exclusive connection is free only when nothing at all is under
+ * way on it. */
+static unsigned load(const struct lane *lane, const struct pg_conn *c, usec_t now)
 {
-        if (c->lane == PG_LANE_EXCLUSIVE)
-                return c->head == c->tail ? 0 : 1;
+        if (c->state != PG_CONN_READY)
+                return UINT_MAX;
+        if (c->head == c->tail)
+                return 0;
+        if (c->lane == PG_LANE_EXCLUSIVE || c->n_jobs >= lane->depth || now - c->progress_usec > STUCK_USEC)
+                return UINT_MAX;
         return c->n_jobs;
 }
 
-static struct pg_conn *least_busy(struct lane *lane)
+static struct pg_conn *least_busy(struct lane *lane, usec_t now, unsigned *ret_load)
 {
         struct pg_conn *best = NULL;
 
+        *ret_load = UINT_MAX;
         for (unsigned i = 0; i < lane->n_conns; i++) {
-                struct pg_conn *c = &lane->conns[i];
+                unsigned n = load(lane, &lane->conns[i], now);
 
-                if (c->state == PG_CONN_READY && (!best || load(c) < load(best)))
-                        best = c;
+                if (n < *ret_load) {
+                        best = &lane->conns[i];
+                        *ret_load = n;
+                }
         }
         return best;
 }
@@ -287,11 +301,12 @@ static void send_job(struct pg_conn *c, struct pg_query *q)
                 pg_query_settle(q, -ENOTCONN);
 }
 
-static void dispatch_lane(struct lane *lane)
+static void dispatch_lane(struct lane *lane, usec_t now)
 {
         struct pg_conn *c;
+        unsigned ignored;
 
-        while (!list_is_empty(&lane->waiting) && (c = least_busy(lane)) && load(c) < lane->depth) {
+        while (!list_is_empty(&lane->waiting) && (c = least_busy(lane, now, &ignored))) {
                 struct pg_query *q = LIST_ENTRY(list_first(&lane->waiting), struct pg_query, link);
 
                 list_remove(&q->link);
@@ -305,11 +320,10 @@ static void dispatch_lane(struct lane *lane)
         }
 }
 
-/* One at a time, and none while the reconnect timer holds back. */
-static bool wants_connection(const struct pg_pool *p, struct lane *lane, bool keep)
+/* One at a time, and none while the reconnect timer holds back. `keep`: one although nobody waits. */
+static bool wants_connection(const struct pg_pool *p, struct lane *lane, usec_t now, bool keep)
 {
-        const struct pg_conn *best = least_busy(lane);
-        unsigned n_open = 0;
+        unsigned n_open = 0, least;
 
         for (unsigned i = 0; i < lane->n_conns; i++) {
                 const struct pg_conn *c = &lane->conns[i];
@@ -320,9 +334,9 @@ static bool wants_connection(const struct pg_pool *p, struct lane *lane, bool ke
         }
         if (p->closing || n_open >= lane->n_conns || loop_timer_is_armed(&p->reconnect))
                 return false;
-        if (best)
-                return load(best) >= lane->grow_at;
-        return !list_is_empty(&lane->waiting) || (keep && n_open == 0);
+        if (!list_is_empty(&lane->waiting) || (keep && n_open == 0))
+                return true;
+        return least_busy(lane, now, &least) && least >= lane->grow_at;
 }
 
 static void on_reconnect(struct loop_timer *t)
@@ -370,14 +384,15 @@ static void refuse_all(struct lane *lane, int status)
 static void on_dispatch(struct loop_task *t)
 {
         struct pg_pool *p = container_of(t, struct pg_pool, dispatch);
+        usec_t now = pool_now(p);
 
         for (size_t l = 0; l < ARRAY_SIZE(p->lanes); l++) {
                 struct lane *lane = &p->lanes[l];
 
                 if (p->state == PG_SCHEMA_TOO_NEW)
                         refuse_all(lane, -EPROTONOSUPPORT);
-                dispatch_lane(lane);
-                if (wants_connection(p, lane, p->wanted && l == PG_LANE_READ))
+                dispatch_lane(lane, now);
+                if (wants_connection(p, lane, now, p->wanted && l == PG_LANE_READ))
                         open_connection(p, lane);
         }
 }
@@ -397,7 +412,7 @@ static void on_conn_vacant(struct pg_conn *c)
 
         if (!list_is_empty(&lane->waiting))
                 loop_task_schedule(&c->pool->dispatch);
-        else if (c->lane == PG_LANE_EXCLUSIVE && load(c) == 0)
+        else if (c->lane == PG_LANE_EXCLUSIVE && c->head == c->tail)
                 (void)loop_timer_start(&c->timer, c->loop, EXCLUSIVE_UNUSED_USEC, on_unused);
 }
 

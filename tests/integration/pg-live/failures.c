@@ -34,6 +34,35 @@ static void deadline(struct live *l)
         pg_query_done(&behind.q);
 }
 
+/* Nothing is put behind a slow statement: it takes another connection, which is opened for it. */
+static void around_slow(struct live *l)
+{
+        struct live_query slow, fast[3];
+        unsigned n = 0;
+        usec_t begin;
+
+        live_new_pool(l);
+        live_submit(l, &slow, &nap, PG_LANE_READ, 1500, &n, USEC_INFINITY);
+        while (!slow.q.was_sent)
+                CHECK(sd_event_run(l->loop, USEC_PER_SEC) >= 0);
+        begin = clock_monotonic_usec();
+        while (clock_monotonic_usec() < begin + 20 * USEC_PER_MSEC) /* by now it counts as slow */
+                CHECK(sd_event_run(l->loop, 10 * USEC_PER_MSEC) >= 0);
+        for (unsigned i = 0; i < 3; i++) {
+                unsigned m = 0;
+
+                begin = clock_monotonic_usec();
+                live_submit(l, &fast[i], &one, PG_LANE_READ, 1, &m, USEC_INFINITY);
+                live_run_until(l, &m, 1);
+                CHECK_INT(fast[i].q.status, 0);
+                CHECK(clock_monotonic_usec() - begin < 700 * USEC_PER_MSEC);
+                pg_query_done(&fast[i].q);
+        }
+        CHECK_INT(n, 0);
+        live_run_until(l, &n, 1);
+        pg_query_done(&slow.q);
+}
+
 /* statement_timeout bounds what was abandoned on a shared lane. */
 static void statement_timeout(struct live *l)
 {
@@ -240,6 +269,7 @@ static void pool_free(struct live *l)
 
 const struct live_story live_failure_stories[] = {
         {"deadline", deadline},
+        {"around-slow", around_slow},
         {"statement-timeout", statement_timeout},
         {"cancel", cancel},
         {"exclusive-deadline", exclusive_deadline},
