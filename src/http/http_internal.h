@@ -87,6 +87,7 @@ struct http_connection {
         int fd;            /* MHD's */
         usec_t quiet_usec; /* since when there has been no request */
         bool was_used;     /* for at least one request */
+        bool was_peeked;   /* since the last one: the client had not half-closed */
         bool was_cut;
 };
 

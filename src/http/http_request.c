@@ -266,6 +266,7 @@ void http_request_detach(struct http_request *r)
         http_request_end_motion(r);
         r->connection->request = NULL;
         r->connection->quiet_usec = clock_monotonic_usec();
+        r->connection->was_peeked = false;
         r->connection = NULL;
         r->mhd = NULL;
         r->is_suspended = false;

@@ -88,6 +88,18 @@ static bool is_without_request(const struct http_server *s, const struct http_co
         return quiet >= s->conf->keepalive_usec;
 }
 
+/* MHD reads until a read is short, edge-triggered: an end that came together with the request stays unseen.
+ */
+static bool has_half_closed(struct http_connection *c)
+{
+        char byte;
+
+        if (c->was_peeked)
+                return false;
+        c->was_peeked = true;
+        return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* A request that does not come to its end, though nobody but its client can bring it there. */
 static bool is_stuck(const struct http_request *r, usec_t now)
 {
@@ -107,7 +119,7 @@ void http_server_sweep(struct http_server *s, usec_t now)
 
                 if (c->was_cut && !c->request)
                         http_connection_cut(c, SHUT_RDWR);
-                else if (!c->request && is_without_request(s, c, now))
+                else if (!c->request && (has_half_closed(c) || is_without_request(s, c, now)))
                         http_connection_cut(c, SHUT_RD);
                 else if (c->request && is_stuck(c->request, now))
                         http_connection_cut(c, SHUT_RDWR);
