@@ -24,6 +24,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **request)
 {
+        if (!*request) {
+                *request = context; /* an answer at this first call would close the connection after it */
+                return MHD_YES;
+        }
         return MHD_queue_response(connection, MHD_HTTP_OK, context);
 }
 
