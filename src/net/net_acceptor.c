@@ -91,9 +91,10 @@ static void on_ready(struct loop_io *io, uint32_t revents)
                 r = accept_one(a);
         if (r < 0) {
                 log_debug_errno(r, "Not accepting for a second: %m");
-                (void)loop_timer_start(&a->pause, a->loop, SHORTAGE_PAUSE, on_pause_over);
+                if (loop_timer_start(&a->pause, a->loop, SHORTAGE_PAUSE, on_pause_over) == 0)
+                        loop_io_stop(&a->io);
         }
-        if (r < 0 || !may_accept(a))
+        if (!may_accept(a))
                 loop_io_stop(&a->io);
 }
 
@@ -114,6 +115,11 @@ int net_acceptor_start(struct net_acceptor *a, sd_event *loop, int listener_fd, 
         r = fd_set_nonblock(listener_fd);
         if (r < 0)
                 return r;
+        /* Made now: the loop's first timer needs a descriptor, and the pause is for when there is none. */
+        r = loop_timer_start(&a->pause, loop, SHORTAGE_PAUSE, on_pause_over);
+        if (r < 0)
+                return r;
+        loop_timer_stop(&a->pause);
         return loop_io_start(&a->io, loop, listener_fd, EPOLLIN, on_ready);
 }
 
