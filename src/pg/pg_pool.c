@@ -420,6 +420,8 @@ static void on_conn_changed(struct pg_conn *c)
 {
         struct pg_pool *p = c->pool;
 
+        if (p->closing)
+                return;
         if (c->state == PG_CONN_READY) {
                 p->n_failures = 0;
                 on_conn_vacant(c);
@@ -432,8 +434,7 @@ static void on_conn_changed(struct pg_conn *c)
                 }
         }
         update_state(p);
-        if (!p->closing)
-                loop_task_schedule(&p->dispatch);
+        loop_task_schedule(&p->dispatch);
 }
 
 static void on_conn_requeue(struct pg_conn *c, struct pg_query *q)
@@ -562,24 +563,32 @@ int pg_pool_new(struct pg_pool **ret, sd_event *loop, const struct pg_conf *conf
         return 0;
 }
 
+static void lane_end(struct lane *lane)
+{
+        for (unsigned i = 0; i < lane->n_conns; i++)
+                if (is_open(&lane->conns[i]))
+                        pg_conn_lose(&lane->conns[i], -ECANCELED, "");
+        refuse_all(lane, -ECANCELED);
+}
+
+static void lane_done(struct lane *lane)
+{
+        for (unsigned i = 0; i < lane->n_conns; i++)
+                pg_conn_done(&lane->conns[i]);
+        free(lane->conns);
+        pg_params_done(&lane->params);
+}
+
 struct pg_pool *pg_pool_free(struct pg_pool *p)
 {
         if (!p)
                 return NULL;
         p->closing = true;
-        p->watch = NULL;
-        for (size_t l = 0; l < ARRAY_SIZE(p->lanes); l++) {
-                struct lane *lane = &p->lanes[l];
-
-                for (unsigned i = 0; i < lane->n_conns; i++) {
-                        if (is_open(&lane->conns[i]))
-                                pg_conn_lose(&lane->conns[i], -ECANCELED, "");
-                        pg_conn_done(&lane->conns[i]);
-                }
-                refuse_all(lane, -ECANCELED);
-                free(lane->conns);
-                pg_params_done(&lane->params);
-        }
+        /* All lanes end before one is taken apart: a completion may cancel a job in another. */
+        for (size_t l = 0; l < ARRAY_SIZE(p->lanes); l++)
+                lane_end(&p->lanes[l]);
+        for (size_t l = 0; l < ARRAY_SIZE(p->lanes); l++)
+                lane_done(&p->lanes[l]);
         loop_task_done(&p->dispatch);
         loop_timer_done(&p->reconnect);
         loop_timer_done(&p->deadlines);
