@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macro.h"
+
 #define new0(type, n) ((type *)calloc((n), sizeof(type)))
 
 static inline void freep(void *p)

@@ -1,2 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
+#
+# A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
+# program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
+
+fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-event-message fuzz-jread fuzz-scalar fuzz-url-query
+check_PROGRAMS += $(fuzz_targets)
+if FUZZING
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_main =
+else
+fuzz_ldflags = $(AM_LDFLAGS)
+fuzz_main = %D%/standalone.c
+TESTS += $(fuzz_targets)
+endif
+EXTRA_DIST += %D%/standalone.c %D%/fuzz.h %D%/corpus
+
+fuzz_bridge_frame_SOURCES = %D%/fuzz-bridge-frame.c $(fuzz_main)
+fuzz_bridge_frame_LDFLAGS = $(fuzz_ldflags)
+fuzz_bridge_frame_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_conf_SOURCES = %D%/fuzz-conf.c $(fuzz_main)
+fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+fuzz_conf_LDADD = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS)
+
+fuzz_event_message_SOURCES = %D%/fuzz-event-message.c $(fuzz_main)
+fuzz_event_message_LDFLAGS = $(fuzz_ldflags)
+fuzz_event_message_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_jread_SOURCES = %D%/fuzz-jread.c $(fuzz_main)
+fuzz_jread_LDFLAGS = $(fuzz_ldflags)
+fuzz_jread_LDADD = libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_scalar_SOURCES = %D%/fuzz-scalar.c $(fuzz_main)
+fuzz_scalar_LDFLAGS = $(fuzz_ldflags)
+fuzz_scalar_LDADD = libbase.a
+
+fuzz_url_query_SOURCES = %D%/fuzz-url-query.c $(fuzz_main)
+fuzz_url_query_LDFLAGS = $(fuzz_ldflags)
+fuzz_url_query_LDADD = libbase.a
