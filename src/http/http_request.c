@@ -215,7 +215,7 @@ static void log_done(const struct http_request *r, usec_t duration)
                 {"PATH", r->path},
                 {"STATUS", status},
                 {"DURATION_USEC", usec},
-                {"USER", r->user},
+                {"USER_NAME", r->user},
         };
 
         if (!log_is_enabled(priority))

@@ -59,7 +59,7 @@ usec_t http_request_deadline(const struct http_request *r);
 /* Who asks: set by the guard, read by handlers. Borrowed from the guard slot. */
 void http_request_set_identity(struct http_request *r, const void *identity);
 const void *http_request_identity(const struct http_request *r);
-/* For the journal: USER=. Value copied. */
+/* For the journal: USER_NAME=. Value copied. */
 void http_request_set_user(struct http_request *r, const char *user);
 /* A field for this request's journal line: PRODUCT_CODE=...; value copied. At most 4. */
 void http_request_log_field(struct http_request *r, const char *name, const char *value);

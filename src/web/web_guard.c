@@ -93,6 +93,8 @@ static void refuse_scope(struct http_request *r, unsigned scope)
 static void pass(struct guard *g)
 {
         http_request_set_identity(g->request, &g->identity);
+        if (g->identity.user[0])
+                http_request_set_user(g->request, g->identity.user);
         http_request_pass(g->request);
 }
 
@@ -121,7 +123,6 @@ static void on_checked(struct auth_check *c)
                 refuse_scope(g->request, scope);
         else {
                 g->identity = c->who;
-                http_request_log_field(g->request, "USER_NAME", g->identity.user);
                 pass(g);
         }
 }
