@@ -5,6 +5,7 @@
 EXTRA_DIST += \
 	%D%/conftest.py \
 	%D%/test_auth.py \
+	%D%/test_dev.py \
 	%D%/test_holder.py \
 	%D%/test_pg.py \
 	$(NULL)

@@ -133,8 +133,7 @@ Lonja is up. Try, in another terminal as well:
   printf 'GET+PRODUCT+{{"code":"P0001"}}+interval=60\\n' | nc {host} {port}
   curl -s -X PATCH -H "Authorization: Bearer $LONJA_TOKEN" -H 'Content-Type: application/merge-patch+json' \\
        -d '{{"selling_price":"12.50"}}' {url}/api/products/P0001
-  lonja products list --limit 5
-  lonja products get P0001 --watch
+  lonja db status
 
 Logs are in {stack.log_dir}; ./dev down stops everything.""")
 
