@@ -10,6 +10,9 @@ libbridge_a_SOURCES = \
 	%D%/expiry.c %D%/expiry.h \
 	%D%/page_wire.c %D%/page_wire.h \
 	%D%/problem_text.c %D%/problem_text.h \
+	%D%/product_answer.c \
+	%D%/product_book.c \
+	%D%/product_entry.h \
 	%D%/product_watch.c %D%/product_watch.h \
 	%D%/session.c %D%/session.h \
 	%D%/session_ask.h \

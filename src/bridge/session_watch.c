@@ -126,7 +126,7 @@ void session_start_watch(struct session *s, const struct watch_request *q)
         }
         w->session = s;
         w->watch = (struct watch){
-                .interval_usec = q->interval_usec,
+                .interval_usec = q->once ? USEC_INFINITY : q->interval_usec,
                 .on_change = q->on_change,
                 .once = q->once,
                 .bearer = s->bearer.bearer,
