@@ -14,7 +14,8 @@
  * what sits in a listener's backlog starts the next process.
  *
  * Command line: --check (validate configuration, print file:line of every error, exit 0/1), --config-dir DIR
- * (default SYSCONFDIR/lonja), --version, --help. Exit status: 0; 1 failure; 2 usage; 78 bad configuration. */
+ * (default SYSCONFDIR/lonja), --defaults (print every option as a file would have it), --version, --help.
+ * Exit status: 0; 1 failure; 2 usage; 78 bad configuration. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "service/log.h"
 #include "service/service_life.h"
 
@@ -55,6 +56,7 @@ static void print_help(const struct service_daemon *d)
                "\n"
                "      --check           validate the configuration and exit\n"
                "      --config-dir=DIR  read the configuration below DIR (default %s)\n"
+               "      --defaults        print every option with its default and exit\n"
                "      --help            print this help\n"
                "      --version         print the version\n"
                "\n"
@@ -62,14 +64,29 @@ static void print_help(const struct service_daemon *d)
                d->word, d->summary, LONJA_SYSCONFDIR, d->word);
 }
 
+/* In file syntax. */
+static void print_defaults(const struct conf_table *tables)
+{
+        const char *section = "";
+
+        for (; tables->options; tables++)
+                for (const struct conf_option *o = tables->options; o->key; o++) {
+                        if (!streq(section, o->section))
+                                printf("%s[%s]\n", *section ? "\n" : "", o->section);
+                        printf("%s=%s\n", o->key, o->fallback);
+                        section = o->section;
+                }
+}
+
 /* 0 to go on; 1 when done, with the exit status in *ret_status. */
 static int parse_arguments(const struct service_daemon *d, int argc, char *argv[], struct arguments *ret,
                            int *ret_status)
 {
-        enum { ARG_CHECK = 256, ARG_CONFIG_DIR, ARG_HELP, ARG_VERSION };
+        enum { ARG_CHECK = 256, ARG_CONFIG_DIR, ARG_DEFAULTS, ARG_HELP, ARG_VERSION };
         static const struct option options[] = {
                 {"check", no_argument, NULL, ARG_CHECK},
                 {"config-dir", required_argument, NULL, ARG_CONFIG_DIR},
+                {"defaults", no_argument, NULL, ARG_DEFAULTS},
                 {"help", no_argument, NULL, ARG_HELP},
                 {"version", no_argument, NULL, ARG_VERSION},
                 {0},
@@ -86,6 +103,9 @@ static int parse_arguments(const struct service_daemon *d, int argc, char *argv[
                 case ARG_CONFIG_DIR:
                         ret->config_dir = optarg;
                         break;
+                case ARG_DEFAULTS:
+                        print_defaults(d->tables);
+                        return 1;
                 case ARG_HELP:
                         print_help(d);
                         return 1;

@@ -9,6 +9,7 @@ lint_scripts = \
 	%D%/spdx \
 	%D%/shell \
 	%D%/man \
+	%D%/conf \
 	%D%/units \
 	$(NULL)
 dist_check_SCRIPTS = $(lint_scripts)

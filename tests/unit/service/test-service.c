@@ -577,6 +577,10 @@ static void test_exit_statuses(void **state)
         host_start(h, 2, "--help");
         assert_int_equal(host_wait(h, output), 0);
         assert_non_null(strstr(output, "Usage: lonja-toy"));
+        host_start(h, 2, "--defaults");
+        assert_int_equal(host_wait(h, output), 0);
+        assert_string_equal(output,
+                            "[Service]\nLogLevel=info\nIdleExitSec=5min\nDrainSec=20s\n\n[Toy]\nNumber=7\n");
         host_start(h, 2, "--version");
         assert_int_equal(host_wait(h, output), 0);
         assert_non_null(strstr(output, "lonja-toy "));
