@@ -10,6 +10,10 @@ libcli_a_SOURCES = \
 	%D%/cli_conf.c \
 	%D%/cli_conf.h \
 	%D%/cli_db.c \
+	%D%/cli_table.c \
+	%D%/cli_table.h \
+	%D%/cli_until.c \
+	%D%/cli_until.h \
 	$(NULL)
 
 # cli_db.c needs the version that libpg.a is made for

@@ -1,2 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
+
+cli_tests = test-cli-args test-cli-table test-cli-until
+check_PROGRAMS += $(cli_tests)
+TESTS += $(cli_tests)
+
+test_cli_args_SOURCES = %D%/test-cli-args.c
+test_cli_args_LDADD = libcli.a libbase.a $(CMOCKA_LIBS)
+test_cli_table_SOURCES = %D%/test-cli-table.c
+test_cli_table_LDADD = libcli.a libbase.a $(CMOCKA_LIBS)
+test_cli_until_SOURCES = %D%/test-cli-until.c
+test_cli_until_LDADD = libcli.a libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
