@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-bridge_tests = test-bearer test-bridge-conf test-expiry test-page-wire test-product-watch
+bridge_tests = test-bearer test-bridge-conf test-expiry test-page-wire test-product-watch test-session
 check_PROGRAMS += $(bridge_tests)
 TESTS += $(bridge_tests)
 
@@ -27,3 +27,7 @@ test_product_watch_SOURCES = %D%/test-product-watch.c $(fake_api)
 test_product_watch_CPPFLAGS = $(bridge_test_cppflags)
 test_product_watch_LDADD = $(bridge_test_libs)
 
+
+test_session_SOURCES = %D%/test-session.c $(fake_api)
+test_session_CPPFLAGS = $(bridge_test_cppflags)
+test_session_LDADD = $(bridge_test_libs)
