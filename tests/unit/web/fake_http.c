@@ -113,6 +113,11 @@ const void *http_request_identity(const struct http_request *r)
         return r->identity;
 }
 
+void http_request_set_user(struct http_request *r, const char *user)
+{
+        (void)snprintf(r->user, sizeof(r->user), "%s", user);
+}
+
 void http_request_log_field(struct http_request *r, const char *name, const char *value)
 {
         assert(r->n_fields < 4);

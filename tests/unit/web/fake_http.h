@@ -26,6 +26,7 @@ struct http_request {
         void *op, *guard;
         void (*op_done)(void *op), (*guard_done)(void *guard);
         const void *identity;
+        char user[80]; /* for the journal */
         unsigned n_passed, n_replies;
         unsigned status;
         int error;          /* of http_reply_error() */
