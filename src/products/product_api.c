@@ -66,7 +66,7 @@ int product_api_get(struct http_request *r)
         struct read_op *op;
         const char *code;
 
-        if (product_input_parameters(r, NULL) != 0 || product_input_code(r, &code) != 0)
+        if (web_input_parameters(r, NULL) != 0 || product_input_code(r, &code) != 0)
                 return 0;
         op = read_op_new(r);
         if (!op)

@@ -188,7 +188,7 @@ static int read_format(struct http_request *r, const struct export_format **ret)
         struct field_errors errors = {.n_errors = 0};
         const char *name, *accept;
 
-        if (product_input_parameters(r, known) != 0)
+        if (web_input_parameters(r, known) != 0)
                 return 1;
         name = url_query_get(http_request_query(r), "format");
         accept = http_request_header(r, "Accept");

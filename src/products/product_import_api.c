@@ -391,7 +391,7 @@ static int read_mode(struct http_request *r, bool *ret_is_create)
         struct field_errors errors = {.n_errors = 0};
         const char *mode;
 
-        if (product_input_parameters(r, known) != 0)
+        if (web_input_parameters(r, known) != 0)
                 return 1;
         mode = url_query_get(http_request_query(r), "mode");
         if (mode && !streq(mode, "replace") && !streq(mode, "create")) {
@@ -434,7 +434,7 @@ int product_api_import(struct http_request *r)
         if (!op)
                 return -ENOMEM;
         op->request = r;
-        if (read_mode(r, &op->is_create) != 0 || product_input_media(r, import_media, &media) != 0)
+        if (read_mode(r, &op->is_create) != 0 || web_input_media(r, import_media, &media) != 0)
                 return 0;
         k = web_write_read_headers(r, &op->write);
         if (k != 0)

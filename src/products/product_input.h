@@ -7,16 +7,12 @@
 
 #include "http/http_request.h"
 #include "products/product.h"
+#include "web/web_input.h"
 
-/* Refuses every parameter of the query string but those named (NULL-terminated list, NULL = none allowed):
- * 400, not ignored. */
-int product_input_parameters(struct http_request *r, const char *const *known);
 /* The code in the path: 404 for what no product can be called. */
 int product_input_code(struct http_request *r, const char **ret);
 /* The answer for a code that no product has. */
 void product_input_not_found(struct http_request *r, const char *code);
-/* 415 unless the Content-Type is one of `types` (NULL-terminated); says which one it was. */
-int product_input_media(struct http_request *r, const char *const *types, size_t *ret_index);
 /* The product in the body. `target`: the code in the path; a code in the body must be the same. */
 int product_input_body(struct http_request *r, enum product_form form, const char *target,
                        struct product *ret);

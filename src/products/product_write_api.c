@@ -74,7 +74,7 @@ static int read_write(struct write_op *op, const char *operation, const char *co
         size_t which;
         int k;
 
-        if (product_input_parameters(r, NULL) != 0 || product_input_media(r, media, &which) != 0)
+        if (web_input_parameters(r, NULL) != 0 || web_input_media(r, media, &which) != 0)
                 return 1;
         k = product_input_body(r, form, target, &op->product);
         if (k != 0)
@@ -158,7 +158,7 @@ int product_api_delete(struct http_request *r)
 
         if (!op)
                 return -ENOMEM;
-        if (product_input_parameters(r, NULL) != 0 || product_input_code(r, &code) != 0)
+        if (web_input_parameters(r, NULL) != 0 || product_input_code(r, &code) != 0)
                 return 0;
         product_command(&command, code, &op->product);
         k = buf_error(&command);
@@ -218,7 +218,7 @@ int product_api_adjust_prices(struct http_request *r)
 
         if (!op)
                 return -ENOMEM;
-        if (product_input_parameters(r, NULL) != 0 || product_input_media(r, json_media, &which) != 0)
+        if (web_input_parameters(r, NULL) != 0 || web_input_media(r, json_media, &which) != 0)
                 return 0;
         k = read_factor(op, factor);
         if (k != 0)

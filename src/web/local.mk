@@ -15,6 +15,8 @@ libweb_a_SOURCES = \
 	%D%/web_etag.h \
 	%D%/web_guard.c \
 	%D%/web_health.c \
+	%D%/web_input.c \
+	%D%/web_input.h \
 	%D%/web_list.c \
 	%D%/web_list.h \
 	%D%/web_metrics.c \

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "service/log_ids.h"
+#include "web/web_input.h"
 
 #define LIMITED_PER_MINUTE 6
 
@@ -110,24 +111,32 @@ static void check_scopes(struct web_account_body *b, struct field_errors *errors
                 check_scope(json_string_value(json_array_get(b->scopes, i)), i, b, errors);
 }
 
+static const char *const json_media[] = {"application/json", NULL};
+static const char *const change_media[] = {"application/merge-patch+json", "application/json", NULL};
+
 static const struct {
         const struct jread_field *fields;
         size_t n_fields;
+        const char *const *media;
 } bodies[] = {
-        [WEB_ACCOUNT_LOGIN] = {session_fields, ARRAY_SIZE(session_fields)},
-        [WEB_ACCOUNT_CREATE] = {user_fields, ARRAY_SIZE(user_fields)},
-        [WEB_ACCOUNT_CHANGE] = {change_fields, ARRAY_SIZE(change_fields)},
-        [WEB_ACCOUNT_PASSWORD] = {password_fields, ARRAY_SIZE(password_fields)},
+        [WEB_ACCOUNT_LOGIN] = {session_fields, ARRAY_SIZE(session_fields), json_media},
+        [WEB_ACCOUNT_CREATE] = {user_fields, ARRAY_SIZE(user_fields), json_media},
+        [WEB_ACCOUNT_CHANGE] = {change_fields, ARRAY_SIZE(change_fields), change_media},
+        [WEB_ACCOUNT_PASSWORD] = {password_fields, ARRAY_SIZE(password_fields), json_media},
 };
 
 int web_account_read_body(struct web_account *o, enum web_account_kind kind)
 {
         struct field_errors errors = {.n_errors = 0};
         json_t *value = NULL;
-        size_t n;
-        const char *text = http_request_body(o->request, &n);
+        const char *text;
+        size_t n, which;
         int r;
 
+        if (web_input_parameters(o->request, NULL) != 0 ||
+            web_input_media(o->request, bodies[kind].media, &which) != 0)
+                return 1;
+        text = http_request_body(o->request, &n);
         r = jread_text(text, n, &value, &errors);
         if (r == 0)
                 r = jread_object(value, bodies[kind].fields, bodies[kind].n_fields, "", &o->body, &errors);

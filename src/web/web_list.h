@@ -35,7 +35,9 @@ struct web_field {
 
 struct web_list_resource {
         const char *path;               /* "/api/products" for next and previous */
-        const char *columns;            /* "code, buying_price, ...": what write_row sees, from column 0 */
+        const char *columns;            /* "code, buying_price, ...": what write_row sees, from column 0. None
+                                           may be made from a field's column and keep its name (as a cast
+                                           does): ORDER BY would take it for the column */
         unsigned n_columns;             /* how many these are; the keyset's own follow */
         const char *from;               /* "product" */
         const char *where;              /* "deleted_at IS NULL", may be NULL */

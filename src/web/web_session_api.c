@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "web/web_account.h"
 #include "web/web_address.h"
+#include "web/web_input.h"
 
 /* The stored answer with the token in front: the only place where it is ever shown. */
 static void reply_session(struct web_account *o)
@@ -89,6 +90,8 @@ int web_session_get(struct http_request *r)
         const char *token = web_bearer_token(r);
         struct web_account *o;
 
+        if (web_input_parameters(r, NULL) != 0)
+                return 0;
         if (!token || auth_token_hash(token, hash) < 0)
                 return reply_admin(r);
         o = web_account_new(r);
@@ -109,6 +112,8 @@ int web_session_delete(struct http_request *r)
         char hex[2 * AUTH_TOKEN_HASH_BYTES + 1];
         int k;
 
+        if (web_input_parameters(r, NULL) != 0)
+                return 0;
         if (!token || auth_token_hash(token, hash) < 0) {
                 http_reply_problem(r, 404, "not-found", "there is no session without a token");
                 return 0;

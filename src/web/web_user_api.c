@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "web/web_account.h"
 #include "web/web_address.h"
+#include "web/web_input.h"
 #include "web/web_list.h"
 
 static const struct web_field user_list_fields[] = {
@@ -80,8 +81,11 @@ static void on_user_found(struct pg_query *q)
 
 int web_user_get(struct http_request *r)
 {
-        struct web_account *o = web_account_new(r);
+        struct web_account *o;
 
+        if (web_input_parameters(r, NULL) != 0)
+                return 0;
+        o = web_account_new(r);
         if (!o)
                 return -ENOMEM;
         pg_query_init(&o->query, &user_find_statement, on_user_found);

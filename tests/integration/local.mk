@@ -6,6 +6,8 @@ EXTRA_DIST += \
 	%D%/conftest.py \
 	%D%/test_auth.py \
 	%D%/test_dev.py \
+	%D%/test_health.py \
+	%D%/test_write.py \
 	%D%/test_holder.py \
 	%D%/test_pg.py \
 	$(NULL)

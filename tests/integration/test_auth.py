@@ -477,7 +477,24 @@ def test_all_errors_at_once(url):
                                   b'{"username":"a","username":"b","password":"x"}', b"[" * 1000])
 def test_no_json(url, body):
     """What is no object is refused in words."""
-    assert requests.post(url + "/api/sessions", data=body, timeout=30).status_code == 400
+    answer = requests.post(url + "/api/sessions", data=body, headers={"Content-Type": "application/json"}, timeout=30)
+    problem(answer, 400, "invalid-input")
+
+
+def test_no_json_type(url):
+    """What does not say that it is JSON is not guessed at."""
+    for headers in ({}, {"Content-Type": "text/plain"}, {"Content-Type": "application/jsonx"}):
+        answer = requests.post(url + "/api/sessions", data=b"{}", headers=headers, timeout=30)
+        problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "/api/sessions"), ("GET", "/api/sessions/current"), ("DELETE", "/api/sessions/current"),
+    ("POST", "/api/users"), ("GET", "/api/users/a"), ("PATCH", "/api/users/a"), ("POST", "/api/users/a/password")])
+def test_unknown_parameter(lonja, method, path):
+    """No parameter is ignored."""
+    status, body = lonja.admin(method, path + "?x=1", {})
+    assert status == 400 and [e["path"] for e in body["errors"]] == ["x"]
 
 
 @pytest.mark.parametrize("change, path", [({"disabled": "yes"}, "/disabled"), ({"disabled": None}, "/disabled"),

@@ -67,23 +67,25 @@ static void check_sql(const char *text, const char *sql)
 /* Each parameter becomes its piece of the statement; no value ever becomes text of it. */
 static void test_statements(void **state)
 {
-        check_sql("", "SELECT code, price, (code)::text FROM thing WHERE (deleted_at IS NULL)"
+        check_sql("", "SELECT code, price, (code)::text AS web_key FROM thing WHERE (deleted_at IS NULL)"
                       " ORDER BY code LIMIT 101");
-        check_sql("limit=2&ordering=-price",
-                  "SELECT code, price, (price)::text, (code)::text FROM thing WHERE (deleted_at IS NULL)"
-                  " ORDER BY price DESC, code DESC LIMIT 3");
-        check_sql("ordering=created_at", "SELECT code, price, rfc3339(created_at), (code)::text FROM thing"
-                                         " WHERE (deleted_at IS NULL) ORDER BY created_at, code LIMIT 101");
+        check_sql("limit=2&ordering=-price", "SELECT code, price, (price)::text AS web_key, (code)::text AS "
+                                             "web_key FROM thing WHERE (deleted_at IS NULL)"
+                                             " ORDER BY price DESC, code DESC LIMIT 3");
+        check_sql("ordering=created_at",
+                  "SELECT code, price, rfc3339(created_at) AS web_key, (code)::text AS web_key FROM thing"
+                  " WHERE (deleted_at IS NULL) ORDER BY created_at, code LIMIT 101");
         check_sql("price__gte=1&code=x'--&price__lte=2.5",
-                  "SELECT code, price, (code)::text FROM thing WHERE (deleted_at IS NULL)"
+                  "SELECT code, price, (code)::text AS web_key FROM thing WHERE (deleted_at IS NULL)"
                   " AND code = $1::text AND price >= $2::numeric AND price <= $3::numeric"
                   " ORDER BY code LIMIT 101");
         check_sql("search=a&version=3",
-                  "SELECT code, price, (code)::text FROM thing WHERE (deleted_at IS NULL)"
+                  "SELECT code, price, (code)::text AS web_key FROM thing WHERE (deleted_at IS NULL)"
                   " AND version = $1::bigint AND (code ILIKE $2::text OR description ILIKE $2::text)"
                   " ORDER BY code LIMIT 101");
-        check_sql("search=", "SELECT code, price, (code)::text FROM thing WHERE (deleted_at IS NULL)"
-                             " ORDER BY code LIMIT 101");
+        check_sql("search=",
+                  "SELECT code, price, (code)::text AS web_key FROM thing WHERE (deleted_at IS NULL)"
+                  " ORDER BY code LIMIT 101");
 }
 
 /* Values are parameters: text as it came, LIKE's signs escaped, times in one form. */
@@ -126,7 +128,7 @@ static void test_below(void **state)
         struct web_plan p;
 
         assert_int_equal(make(&p, &below, "price=3&count=true", &errors), 0);
-        assert_string_equal(p.page_sql, "SELECT at, (code)::text FROM part WHERE (thing = $1)"
+        assert_string_equal(p.page_sql, "SELECT at, (code)::text AS web_key FROM part WHERE (thing = $1)"
                                         " AND price = $2::numeric ORDER BY code LIMIT 101");
         assert_string_equal(p.params[0], "A1");
         assert_int_equal(p.n_filter_params, 2);
