@@ -24,17 +24,19 @@
 #include "http/http_server.h"
 #include "net/net_acceptor.h"
 
-#define HTTP_HEADERS_MAX                                                                                     \
-        8192 /* bytes of request line and headers: a token and a long query string                           \
-                take a tenth of it */
-#define HTTP_POOL_BYTES                                                                                      \
-        16384                /* MHD's memory per connection: those headers, the answer's, and read           \
-                                buffer */
-#define HTTP_SLAB_BYTES 2048 /* most requests' operation, guard, and texts */
-#define HTTP_SPARE_MAX 64    /* requests kept for reuse: a busy turn of the loop */
+/* Bytes of request line and headers: a token and a long query string take a tenth of it. */
+#define HTTP_HEADERS_MAX 8192
+/* MHD's memory per connection, all of it used after the first request: those headers, 72 bytes for each of
+ * them and for each parameter, and the answer's. */
+#define HTTP_POOL_BYTES 12288
+/* Most requests' operation, guard, and texts. */
+#define HTTP_SLAB_BYTES 2048
+/* Requests kept for reuse: a busy turn of the loop. */
+#define HTTP_SPARE_MAX 64
 #define HTTP_LOG_FIELDS_MAX 4
-#define HTTP_STREAM_LOW_WATER (64 * 1024)   /* ask the source for more */
-#define HTTP_STREAM_HIGH_WATER (256 * 1024) /* tell the source to wait */
+/* Of a stream's buffer: ask the source for more; tell it to wait. */
+#define HTTP_STREAM_LOW_WATER (64 * 1024)
+#define HTTP_STREAM_HIGH_WATER (256 * 1024)
 
 struct http_port {
         struct http_server *server; /* borrowed */

@@ -14,14 +14,14 @@
  *
  * The price: MHD_get_timeout() says 0 while anybody is patient, for their sake or because there is more to
  * do. Where we know of more (answers queued in this run, bodies in motion) MHD is run again at once; else
- * what it may have to do for others (input that exactly filled its buffer) comes a millisecond later. */
+ * what it may have to do for others (input that exactly filled its buffer) comes two milliseconds later. */
 
 #include <errno.h>
 
 #include "http/http_internal.h"
 #include "net/net_tls.h"
 
-#define PATIENT_USEC USEC_PER_MSEC
+#define PATIENT_USEC (2 * USEC_PER_MSEC)
 #define PASSES_MAX 8      /* in one turn of the loop, so that its other sources get their turn */
 #define IO_TIMEOUT_SEC 30 /* a body or an answer that does not move at all */
 

@@ -205,6 +205,7 @@ int http_server_new(struct http_server **ret, struct service *service, const str
         r = http_router_new(&s->router, setup->routes);
         if (r < 0)
                 return r;
+        s->setup.routes = NULL;
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -40,7 +40,9 @@ struct http_route {
 struct http_server;
 
 struct http_server_setup {
-        const struct http_route *const *routes; /* arrays ending with method NULL; the list ends with NULL */
+        /* Arrays ending with method NULL; the list ends with NULL. The list is read once, the arrays must
+         * stay. */
+        const struct http_route *const *routes;
         void *context;
         /* Runs before each begin; answers, or calls http_request_pass() now or later. NULL = everything
          * passes. */

@@ -56,6 +56,13 @@ void fixture_open(struct fixture *f, const struct http_route *routes, void (*gua
         assert_int_equal(http_server_listen(f->server, f->listener, false, NULL), 0);
 }
 
+void fixture_listen_tls(struct fixture *f, const struct net_tls *tls)
+{
+        f->plain_listener = f->listener;
+        f->listener = listen_anywhere(&f->port);
+        assert_int_equal(http_server_listen(f->server, f->listener, false, tls), 0);
+}
+
 /* Whatever a test did: all that was held is released, and every operation has ended. */
 void fixture_close(struct fixture *f)
 {
@@ -65,6 +72,8 @@ void fixture_close(struct fixture *f)
         assert_int_equal(f->service.n_lingers, 0);
         loop_timer_done(&f->service.idle_timer);
         (void)fd_close(f->listener);
+        if (f->plain_listener > 0)
+                (void)fd_close(f->plain_listener);
         (void)sd_event_unref(f->service.loop);
 }
 

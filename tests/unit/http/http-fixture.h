@@ -20,7 +20,7 @@ struct fixture {
         struct service_conf service_conf;
         struct http_conf conf;
         struct http_server *server;
-        int listener;
+        int listener, plain_listener; /* the latter, once there is a door for TLS */
         uint16_t port;
         struct list waiting;      /* struct held */
         unsigned n_begun, n_done; /* operations */
@@ -43,6 +43,8 @@ struct client {
 };
 
 void fixture_open(struct fixture *f, const struct http_route *routes, void (*guard)(struct http_request *r));
+/* Adds a door for TLS; clients come by it from now on. */
+void fixture_listen_tls(struct fixture *f, const struct net_tls *tls);
 void fixture_close(struct fixture *f);
 /* One turn of the loop, at most `msec` long. */
 void fixture_turn(struct fixture *f, unsigned msec);

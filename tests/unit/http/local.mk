@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-http_tests = test-http-body test-http-end test-http-request test-http-router test-http-stream
+http_tests = test-http-body test-http-end test-http-request test-http-router test-http-stream \
+	test-http-tls
 check_PROGRAMS += $(http_tests)
 TESTS += $(http_tests)
 
@@ -23,3 +24,7 @@ test_http_router_LDADD = $(http_test_libraries)
 
 test_http_stream_SOURCES = %D%/test-http-stream.c $(http_fixture)
 test_http_stream_LDADD = $(http_test_libraries)
+
+test_http_tls_SOURCES = %D%/test-http-tls.c $(http_fixture) $(test_certificate)
+test_http_tls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/net
+test_http_tls_LDADD = $(http_test_libraries)

@@ -13,5 +13,6 @@ test_net_acceptor_LDADD = $(net_test_libraries)
 test_net_address_SOURCES = %D%/test-net-address.c
 test_net_address_LDADD = $(net_test_libraries)
 
-test_net_stream_SOURCES = %D%/test-net-stream.c
+test_certificate = %D%/certificate.c %D%/certificate.h
+test_net_stream_SOURCES = %D%/test-net-stream.c $(test_certificate)
 test_net_stream_LDADD = $(net_test_libraries)

@@ -9,13 +9,13 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "certificate.h"
 #include "net/net_stream.h"
 
 #define IN_MAX 4096
@@ -338,40 +338,6 @@ static void test_finish_half_closed(void **state)
 
 /* ---- TLS ---- */
 
-static char *export_text(gnutls_datum_t datum)
-{
-        char *text = strndup((char *)datum.data, datum.size);
-
-        gnutls_free(datum.data);
-        return text;
-}
-
-static void make_certificate(char **ret_certificate, char **ret_key)
-{
-        gnutls_x509_privkey_t key;
-        gnutls_x509_crt_t crt;
-        gnutls_datum_t pem;
-
-        assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-        assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-                                                      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
-                         0);
-        assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-        assert_int_equal(gnutls_x509_crt_set_version(crt, 3), 0);
-        assert_int_equal(gnutls_x509_crt_set_serial(crt, "\1", 1), 0);
-        assert_int_equal(gnutls_x509_crt_set_activation_time(crt, 0), 0);
-        assert_int_equal(gnutls_x509_crt_set_expiration_time(crt, INT32_MAX), 0);
-        assert_int_equal(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, "test", 4), 0);
-        assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
-        assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
-        assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem), 0);
-        *ret_certificate = export_text(pem);
-        assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem), 0);
-        *ret_key = export_text(pem);
-        gnutls_x509_crt_deinit(crt);
-        gnutls_x509_privkey_deinit(key);
-}
-
 static int setup_tls(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
@@ -379,7 +345,7 @@ static int setup_tls(void **state)
         int pair[2];
 
         open_pair(f, pair);
-        make_certificate(&certificate, &key);
+        test_certificate(&certificate, &key);
         assert_int_equal(net_tls_new(&f->tls, certificate, key), 0);
         free(certificate);
         free(key);
