@@ -20,6 +20,7 @@
 /* A dead peer is noticed by output that it does not acknowledge; by keep-alive otherwise. Longer than the
  * slow client's grace, which is a courtesy to living ones. */
 #define USER_TIMEOUT_MIN_USEC (120 * USEC_PER_SEC)
+#define HALF_CLOSED_PROBE_SEC 10
 #define IN_MAX (BRIDGE_LINE_MAX + 2) /* a line and its CR LF */
 #define SERVE_BYTES 16384            /* lines of watches sent in one write */
 
@@ -280,6 +281,16 @@ static void on_drained(struct net_stream *stream)
                 session_read(s);
 }
 
+/* Half-closed and closed look alike from here until something is sent, which a watch of a quiet product may
+ * not do for hours. Probes are answered while the peer's system remembers the connection, commonly a minute.
+ */
+static void watch_half_closed(int fd)
+{
+        int idle_sec = HALF_CLOSED_PROBE_SEC;
+
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_sec, sizeof(idle_sec));
+}
+
 static void on_ended(struct net_stream *stream, int error)
 {
         struct session *s = container_of(stream, struct session, stream);
@@ -289,6 +300,7 @@ static void on_ended(struct net_stream *stream, int error)
                 return;
         }
         s->half_closed = true;
+        watch_half_closed(stream->fd);
         session_read(s);
 }
 

@@ -3,7 +3,9 @@
 
 # Run by `./dev test`, not by `make check`: they start PostgreSQL and RabbitMQ.
 EXTRA_DIST += \
+	%D%/bridge_scale.py \
 	%D%/conftest.py \
+	%D%/test_bridge.py \
 	%D%/test_auth.py \
 	%D%/test_dev.py \
 	%D%/test_health.py \
