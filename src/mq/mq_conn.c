@@ -190,21 +190,24 @@ static int conn_take(struct mq_conn *c, const amqp_frame_t *frame)
 }
 
 /* Reads what has come, without waiting; first of all what the library has buffered already.  Keeps the
- * heartbeats, in both directions.  0: nothing more; 1: perhaps more. */
+ * heartbeats, in both directions.  0: nothing came; 1: something did, which may have made room for more work.
+ */
 static int conn_read(struct mq_conn *c)
 {
-        for (unsigned i = 0; i < FRAMES_PER_TURN; i++) {
+        unsigned i;
+
+        for (i = 0; i < FRAMES_PER_TURN; i++) {
                 struct timeval at_once = {0};
                 amqp_frame_t frame;
                 int status, r;
 
                 if (c->role->can_take && !c->role->can_take(c))
-                        return 0;
+                        break;
                 mq_conn_enter(c); /* it may send a heartbeat */
                 status = amqp_simple_wait_frame_noblock(c->state, &frame, &at_once);
                 mq_conn_leave(c);
                 if (status == AMQP_STATUS_TIMEOUT)
-                        return 0;
+                        break;
                 r = mq_socket_status(status, "reading", c->reason);
                 if (r < 0)
                         return r;
@@ -214,7 +217,7 @@ static int conn_read(struct mq_conn *c)
                         return r;
                 amqp_maybe_release_buffers(c->state);
         }
-        return 1;
+        return i > 0;
 }
 
 static int conn_serve(struct mq_conn *c)

@@ -45,22 +45,25 @@ void mq_link_watch_progress(struct mq_link *l)
                 (void)loop_timer_start(&l->stall, l->loop, period, on_stall_check);
 }
 
-/* The text that says most: of the connection that is down. */
+static void take_error(struct mq_conn *c, char error[MQ_ERROR_SIZE])
+{
+        pthread_mutex_lock(&c->lock);
+        memcpy(error, c->error, MQ_ERROR_SIZE);
+        pthread_mutex_unlock(&c->lock);
+}
+
+/* Of a connection that is down; one that only begins has nothing to say yet. */
 static void copy_error(struct mq_link *l)
 {
-        struct mq_conn *c = !l->publish_up ? &l->publisher->conn : l->receiver ? &l->receiver->conn : NULL;
         char error[MQ_ERROR_SIZE] = "";
 
-        if (c) {
-                pthread_mutex_lock(&c->lock);
-                memcpy(error, c->error, sizeof(error));
-                pthread_mutex_unlock(&c->lock);
-        }
-        if (streq(error, l->error))
-                return;
-        memcpy(l->error, error, sizeof(l->error));
-        if (*error)
+        if (!l->publish_up)
+                take_error(&l->publisher->conn, error);
+        if (!*error && l->receiver && !l->consume_up)
+                take_error(&l->receiver->conn, error);
+        if (*error && !streq(error, l->error))
                 log_debug("Broker: %s", error);
+        memcpy(l->error, error, sizeof(l->error));
 }
 
 static void tell_state(struct mq_link *l)

@@ -118,6 +118,7 @@ static size_t take_waiting(struct mq_publisher *p, struct mq_outgoing **batch, s
                 else
                         batch[got++] = o;
         }
+        p->n_in_flight = p->window.n_items + got;
         if (!list_is_empty(&p->done))
                 mq_conn_tell(c);
         pthread_mutex_unlock(&c->lock);

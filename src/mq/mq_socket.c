@@ -165,13 +165,12 @@ int mq_socket_connect(const struct mq_target *t, amqp_connection_state_t *ret, c
         r = make_socket(t, state, &socket, error);
         if (r < 0)
                 goto fail;
-        errno = 0;
         status = amqp_socket_open_noblock(socket, t->uri.host, t->uri.port, &timeout);
         if (status != AMQP_STATUS_OK) {
-                /* the library keeps the cause of a refused connect in errno alone */
+                /* the library keeps no errno of a connect that failed in the background */
                 (void)snprintf(error, MQ_ERROR_SIZE, "connecting to %s port %u: %s", t->uri.host, t->uri.port,
-                               status == AMQP_STATUS_SOCKET_ERROR && errno ? strerrordesc_np(errno)
-                                                                           : amqp_error_string2(status));
+                               status == AMQP_STATUS_SOCKET_ERROR ? "refused or unreachable"
+                                                                  : amqp_error_string2(status));
                 r = -ECONNREFUSED;
                 goto fail;
         }
@@ -182,23 +181,43 @@ fail:
         return r;
 }
 
+static amqp_table_entry_t capability(const char *name)
+{
+        return (amqp_table_entry_t){.key = amqp_cstring_bytes(name),
+                                    .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
+}
+
+/* What the broker may tell us without being asked: that a queue went away under its consumer, that it blocks
+ * publishers, that it refused a publish, why it refused a login. The library's own list lacks the first. */
+static amqp_rpc_reply_t login(const struct mq_target *t, amqp_connection_state_t state)
+{
+        amqp_table_entry_t capabilities[] = {capability("consumer_cancel_notify"),
+                                             capability("connection.blocked"), capability("basic.nack"),
+                                             capability("publisher_confirms"),
+                                             capability("authentication_failure_close")};
+        amqp_table_entry_t entries[] = {
+                {.key = amqp_cstring_bytes("connection_name"),
+                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(t->name)}},
+                {.key = amqp_cstring_bytes("capabilities"),
+                 .value = {
+                         .kind = AMQP_FIELD_KIND_TABLE,
+                         .value.table = {.num_entries = ARRAY_SIZE(capabilities), .entries = capabilities}}}};
+        amqp_table_t properties = {.num_entries = ARRAY_SIZE(entries), .entries = entries};
+
+        return amqp_login_with_properties(state, t->uri.vhost, MQ_CHANNEL, FRAME_BYTES_MAX, t->heartbeat_sec,
+                                          &properties, AMQP_SASL_METHOD_PLAIN, t->uri.user, t->password);
+}
+
 int mq_socket_login(const struct mq_target *t, amqp_connection_state_t state, char error[MQ_ERROR_SIZE])
 {
         struct timeval timeout = timeval_of(t->stall_usec);
-        amqp_table_entry_t entry = {
-                .key = amqp_cstring_bytes("connection_name"),
-                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(t->name)}};
-        amqp_table_t properties = {.num_entries = 1, .entries = &entry};
         int one = 1, r;
 
         (void)setsockopt(amqp_get_sockfd(state), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         if (amqp_set_handshake_timeout(state, &timeout) != AMQP_STATUS_OK ||
             amqp_set_rpc_timeout(state, &timeout) != AMQP_STATUS_OK)
                 return -EINVAL;
-        r = check_reply(amqp_login_with_properties(state, t->uri.vhost, MQ_CHANNEL, FRAME_BYTES_MAX,
-                                                   t->heartbeat_sec, &properties, AMQP_SASL_METHOD_PLAIN,
-                                                   t->uri.user, t->password),
-                        "logging in", error);
+        r = check_reply(login(t, state), "logging in", error);
         if (r < 0)
                 return r;
         (void)amqp_channel_open(state, MQ_CHANNEL);

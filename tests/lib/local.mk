@@ -9,8 +9,14 @@ EXTRA_DIST += \
 	%D%/devstack.py \
 	%D%/holder.py \
 	%D%/postgres.py \
+	%D%/probe.py \
 	%D%/process.py \
 	%D%/rabbitmq.py \
 	%D%/stack.py \
 	%D%/units.py \
 	$(NULL)
+
+# Layers driven by lines on stdin, for tests/integration.
+noinst_PROGRAMS += %D%/mq-probe
+tests_lib_mq_probe_SOURCES = %D%/mq-probe.c
+tests_lib_mq_probe_LDADD = libmq.a libservice.a libbase.a $(RABBITMQ_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
