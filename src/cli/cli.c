@@ -18,6 +18,8 @@ static const struct cli_option common_options[] = {
 };
 
 static const struct cli_command *const tables[] = {
+        cli_products_commands,
+        cli_user_commands,
         cli_db_commands,
 };
 

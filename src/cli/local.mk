@@ -10,10 +10,25 @@ libcli_a_SOURCES = \
 	%D%/cli_conf.c \
 	%D%/cli_conf.h \
 	%D%/cli_db.c \
+	%D%/cli_fields.c \
+	%D%/cli_fields.h \
+	%D%/cli_http.c \
+	%D%/cli_http.h \
+	%D%/cli_password.c \
+	%D%/cli_password.h \
+	%D%/cli_problem.c \
+	%D%/cli_problem.h \
+	%D%/cli_products.c \
+	%D%/cli_products.h \
+	%D%/cli_progress.c \
+	%D%/cli_progress.h \
 	%D%/cli_table.c \
 	%D%/cli_table.h \
+	%D%/cli_transfer.c \
 	%D%/cli_until.c \
 	%D%/cli_until.h \
+	%D%/cli_user.c \
+	%D%/cli_watch.c \
 	$(NULL)
 
 # cli_db.c needs the version that libpg.a is made for

@@ -303,11 +303,23 @@ class Stack:
     def daemon(self, word):
         return Daemon(self, word)
 
-    def run(self, *args, check=True, **options):
-        """The lonja command on this stack."""
+    def command(self, *args):
+        """Command line and environment of the lonja command on this stack, for those who start it themselves."""
         env = {**os.environ, "LONJA_RUNTIME_DIR": self.run_dir, "LONJA_SQL_DIR": os.path.join(SOURCE, "sql")}
-        argv = [os.path.join(self.build, "lonja"), "--config-dir", self.config_dir, *args]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, **options)
+        env.pop("LONJA_TOKEN", None)
+        if self.holder is not None:
+            try:
+                env["LONJA_BRIDGE"] = "{}:{}".format(*self.bridge)
+            except StartError:
+                pass
+        return [os.path.join(self.build, "lonja"), "--config-dir", self.config_dir, *args], env
+
+    def run(self, *args, check=True, env=None, **options):
+        """The lonja command on this stack; `input` is what it reads from stdin."""
+        argv, own_env = self.command(*args)
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        done = subprocess.run(argv, capture_output=True, text=True, env={**own_env, **(env or {})}, **options)
         if check and done.returncode != 0:
             raise RuntimeError(f"lonja {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done

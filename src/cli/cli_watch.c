@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+/* lonja products get CODE --watch: a client of the TCP bridge, which decides itself when it has seen enough.
+ *
+ * The bridge may restart under it: the connection is made again, and what changed meanwhile comes with the
+ * first answer. Only a bridge that stays away ends the watch. */
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "cli/cli_fields.h"
+#include "cli/cli_http.h"
+#include "cli/cli_problem.h"
+#include "cli/cli_products.h"
+#include "cli/cli_until.h"
+#include "contract/bridge_frame.h"
+
+#define AWAY_MAX_USEC (30 * USEC_PER_SEC) /* a restart takes one */
+#define RETRY_MSEC 500
+#define ANSWER_MAX (256 * 1024) /* a product is at most 40 KiB of UTF-8, six times that when escaped */
+
+struct watch {
+        struct cli *cli;
+        struct cli_until *until; /* owned; NULL: none */
+        uint64_t count;          /* 0: no limit */
+        char *token;             /* owned; NULL: none */
+        char *host, *port;       /* owned */
+        struct buf request;      /* AUTH, if any, and GET */
+        struct buf in;
+        int fd; /* owned */
+        usec_t away_since_usec;
+        uint64_t n_answers;
+        size_t widths[6];
+        int exit;
+        bool is_over;
+};
+
+static const struct cli_column columns[] = {{"TIME"},
+                                            {"CODE"},
+                                            {"BUYING", .right = true},
+                                            {"SELLING", .right = true},
+                                            {"VERSION", .right = true},
+                                            {"DESCRIPTION"},
+                                            {0}};
+
+static void over(struct watch *w, int exit)
+{
+        w->is_over = true;
+        w->exit = exit;
+}
+
+/* ---- showing ---- */
+
+static void print_row(struct watch *w, const char *const *cells)
+{
+        _cleanup_(buf_done) struct buf out = BUF_EMPTY;
+
+        for (size_t i = 0; i + 1 < ARRAY_SIZE(w->widths); i++) /* the last one may be as long as it likes */
+                w->widths[i] = MAX_OF(w->widths[i], cli_text_width(cells[i]));
+        cli_row_print(&out, columns, w->widths, cells);
+        if (buf_error(&out) == 0)
+                fwrite(buf_bytes(&out), 1, buf_size(&out), stdout);
+}
+
+static void print_titles(struct watch *w)
+{
+        const char *cells[ARRAY_SIZE(columns) - 1];
+
+        for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
+                cells[i] = columns[i].title;
+        w->widths[0] = strlen("HH:MM:SS");
+        w->widths[2] = w->widths[3] = strlen("9999999.99");
+        print_row(w, cells);
+}
+
+static void print_product(struct watch *w, const json_t *product)
+{
+        char rooms[6][32], now[RFC3339_SIZE], time[9];
+        const char *cells[] = {time,
+                               cli_json_text(product, "code", rooms[1]),
+                               cli_json_text(product, "buying_price", rooms[2]),
+                               cli_json_text(product, "selling_price", rooms[3]),
+                               cli_json_text(product, "version", rooms[4]),
+                               cli_json_text(product, "description", rooms[5])};
+
+        if (w->cli->json) {
+                (void)cli_print_json(product);
+        } else {
+                format_rfc3339((int64_t)clock_wall_usec(), now);
+                snprintf(time, sizeof(time), "%.8s", now + strlen("2026-11-22T"));
+                if (w->n_answers == 0)
+                        print_titles(w);
+                print_row(w, cells);
+        }
+        fflush(stdout); /* somebody looks on, or a program waits for it */
+}
+
+/* ---- what the bridge says ---- */
+
+static void on_error(struct watch *w, const struct bridge_answer *a, const json_t *problem)
+{
+        unsigned status = (unsigned)json_integer_value(json_object_get(problem, "status"));
+
+        if (streq(a->type, "BYE")) /* it leaves, and another one comes */
+                return;
+        cli_problem_print(status, a->data, a->data_size);
+        over(w, (int)cli_http_exit(status));
+}
+
+static void on_answer(struct watch *w, const char *line, size_t n)
+{
+        struct field_errors ignored = {.n_errors = 0};
+        _cleanup_json_ json_t *data = NULL;
+        struct bridge_answer a;
+
+        if (bridge_answer_decode(line, n, &a) < 0 || jread_text(a.data, a.data_size, &data, &ignored) < 0) {
+                over(w, cli_fail(CLI_FAILED, "the bridge's answer was not understood"));
+                return;
+        }
+        if (streq(a.kind, "ERROR")) {
+                on_error(w, &a, data);
+                return;
+        }
+        if (!streq(a.kind, "JSON") || !streq(a.type, "PRODUCT"))
+                return;
+        w->away_since_usec = 0;
+        print_product(w, data);
+        w->n_answers++;
+        if (w->until && cli_until_is_true(w->until, data))
+                over(w, CLI_OK);
+        else if (w->count > 0 && w->n_answers >= w->count)
+                over(w, w->until ? CLI_NOT_REACHED : CLI_OK);
+}
+
+/* Whole lines in what has come. */
+static void read_lines(struct watch *w)
+{
+        while (!w->is_over && buf_size(&w->in) > 0) {
+                char *begin = buf_bytes(&w->in), *end = memchr(begin, '\n', buf_size(&w->in));
+
+                if (!end)
+                        break;
+                on_answer(w, begin, (size_t)(end - begin) - (end > begin && end[-1] == '\r'));
+                buf_consume(&w->in, (size_t)(end - begin) + 1);
+        }
+        if (!w->is_over && buf_size(&w->in) > ANSWER_MAX)
+                over(w, cli_fail(CLI_FAILED, "the bridge's answer has no end"));
+}
+
+/* ---- the connection ---- */
+
+static int connect_bridge(struct watch *w)
+{
+        const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+        struct addrinfo *found = NULL;
+        int r;
+
+        r = getaddrinfo(w->host, w->port, &hints, &found);
+        if (r != 0) {
+                over(w, cli_fail(CLI_UNREACHABLE, "%s: %s", w->host, gai_strerror(r)));
+                return -EHOSTUNREACH;
+        }
+        r = -EHOSTUNREACH;
+        for (const struct addrinfo *a = found; a && r < 0; a = a->ai_next) {
+                w->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+                r = w->fd >= 0 && connect(w->fd, a->ai_addr, a->ai_addrlen) == 0 ? 0 : -errno;
+                if (r < 0)
+                        w->fd = fd_close(w->fd);
+        }
+        freeaddrinfo(found);
+        return r;
+}
+
+static int send_request(struct watch *w)
+{
+        const char *p = buf_bytes(&w->request);
+        size_t left = buf_size(&w->request);
+
+        while (left > 0) {
+                ssize_t n = send(w->fd, p, left, MSG_NOSIGNAL);
+
+                if (n < 0)
+                        return -errno;
+                p += n;
+                left -= (size_t)n;
+        }
+        return 0;
+}
+
+/* Until the connection ends. */
+static void serve(struct watch *w)
+{
+        buf_reset(&w->in);
+        while (!w->is_over) {
+                char *p = buf_reserve(&w->in, 4096);
+                ssize_t n = p ? recv(w->fd, p, 4096, 0) : -1;
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return;
+                buf_commit(&w->in, (size_t)n);
+                read_lines(w);
+        }
+}
+
+/* Away for too long? Tells why, once, and waits a little. */
+static void stay_away(struct watch *w, int error)
+{
+        usec_t now = clock_monotonic_usec();
+
+        if (w->away_since_usec == 0)
+                w->away_since_usec = now;
+        if (w->n_answers == 0 || now > w->away_since_usec + AWAY_MAX_USEC) {
+                over(w, cli_fail(CLI_UNREACHABLE, "the bridge at %s:%s: %s", w->host, w->port,
+                                 error < 0 ? strerror(-error) : "closed the connection"));
+                return;
+        }
+        (void)poll(NULL, 0, RETRY_MSEC);
+}
+
+static void run(struct watch *w)
+{
+        int r;
+
+        while (!w->is_over) {
+                r = connect_bridge(w);
+                if (r >= 0) {
+                        r = send_request(w);
+                        if (r >= 0)
+                                serve(w);
+                        w->fd = fd_close(w->fd);
+                }
+                if (!w->is_over)
+                        stay_away(w, r);
+        }
+}
+
+/* ---- the command line ---- */
+
+static int read_numbers(struct watch *w, uint64_t *ret_interval)
+{
+        const char *count = cli_option(w->cli, "count"), *interval = cli_option(w->cli, "interval");
+
+        *ret_interval = 0;
+        if (count && parse_u64(count, 1, UINT64_MAX, &w->count) < 0)
+                return cli_fail(CLI_USAGE, "--count takes a number from 1 on, not '%s'", count);
+        if (interval && parse_u64(interval, 1, 86400, ret_interval) < 0)
+                return cli_fail(CLI_USAGE, "--interval takes seconds from 1 to 86400, not '%s'", interval);
+        return CLI_OK;
+}
+
+static int read_until(struct watch *w)
+{
+        const char *text = cli_option(w->cli, "until");
+        char error[160];
+        int r;
+
+        if (!text)
+                return CLI_OK;
+        r = cli_until_parse(text, cli_product_fields, &w->until, error, sizeof(error));
+        if (r == -EINVAL)
+                return cli_fail(CLI_USAGE, "--until: %s", error);
+        return r < 0 ? cli_fail(CLI_FAILED, "out of memory") : CLI_OK;
+}
+
+/* "host:port", "[::1]:port", "host". */
+static int read_address(struct watch *w)
+{
+        const char *text = cli_option(w->cli, "bridge"), *colon, *end;
+
+        if (!text)
+                text = getenv("LONJA_BRIDGE");
+        if (!text || !*text)
+                text = CLI_DEFAULT_BRIDGE;
+        if (*text == '[') {
+                end = strchr(++text, ']');
+                colon = end && end[1] == ':' ? end + 1 : NULL;
+        } else {
+                end = colon = strrchr(text, ':');
+        }
+        if (!end || end == text || !colon || !colon[1])
+                return cli_fail(CLI_USAGE, "the bridge is HOST:PORT, not '%s'", text);
+        w->host = memdup_str(text, (size_t)(end - text));
+        w->port = strdup(colon + 1);
+        return w->host && w->port ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
+}
+
+static int make_request(struct watch *w, uint64_t interval)
+{
+        _cleanup_json_ json_t *path = json_pack("{s:s}", "code", cli_operand(w->cli, 0));
+        _cleanup_(buf_done) struct buf query = BUF_EMPTY;
+
+        if (!path)
+                return cli_fail(CLI_USAGE, "the code is not UTF-8");
+        if (interval > 0)
+                buf_printf(&query, "interval=%llu", (unsigned long long)interval);
+        if (cli_option(w->cli, "on-change"))
+                buf_printf(&query, "%son=change", buf_size(&query) > 0 ? "&" : "");
+        buf_append_char(&query, '\0');
+        if (w->token) {
+                _cleanup_json_ json_t *token = json_pack("{s:s}", "token", w->token);
+
+                bridge_request_encode(&w->request, "AUTH", "", token, "");
+        }
+        if (buf_error(&query) == 0)
+                bridge_request_encode(&w->request, "GET", "PRODUCT", path, buf_bytes(&query));
+        return buf_error(&query) < 0 || buf_error(&w->request) < 0 ? cli_fail(CLI_FAILED, "out of memory")
+                                                                   : CLI_OK;
+}
+
+int cli_products_watch(struct cli *cli)
+{
+        struct watch w = {.cli = cli, .fd = -1};
+        uint64_t interval;
+        int exit;
+
+        exit = read_numbers(&w, &interval);
+        if (exit == CLI_OK)
+                exit = read_until(&w);
+        if (exit == CLI_OK)
+                exit = read_address(&w);
+        if (exit == CLI_OK)
+                exit = cli_token_read(cli, &w.token);
+        if (exit == CLI_OK)
+                exit = make_request(&w, interval);
+        if (exit == CLI_OK) {
+                run(&w);
+                exit = w.exit;
+        }
+        cli_until_free(w.until);
+        free(w.token);
+        free(w.host);
+        free(w.port);
+        buf_done(&w.request);
+        buf_done(&w.in);
+        return exit;
+}
