@@ -55,7 +55,8 @@ int web_session_create(struct http_request *r)
         k = web_account_context(web_of(r), &context);
         if (k < 0)
                 return k;
-        http_request_log_field(r, "USER_NAME", o->body.username);
+        if (!web_identity(r)->user[0]) /* through the admin door somebody is known already */
+                http_request_set_user(r, o->body.username);
         web_client_address(http_request_peer(r), http_request_header(r, "X-Forwarded-For"), address);
         order = web_account_order(o, o->body.username);
         order.address = address;

@@ -4,7 +4,8 @@
 # A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
-fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-event-message fuzz-jread fuzz-scalar fuzz-url-query
+fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-jread fuzz-list-query \
+	fuzz-scalar fuzz-url-query
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -39,3 +40,15 @@ fuzz_scalar_LDADD = libbase.a
 fuzz_url_query_SOURCES = %D%/fuzz-url-query.c $(fuzz_main)
 fuzz_url_query_LDFLAGS = $(fuzz_ldflags)
 fuzz_url_query_LDADD = libbase.a
+
+fuzz_cursor_SOURCES = %D%/fuzz-cursor.c $(fuzz_main)
+fuzz_cursor_LDFLAGS = $(fuzz_ldflags)
+fuzz_cursor_LDADD = libweb.a libauth.a libjson.a libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+fuzz_etag_SOURCES = %D%/fuzz-etag.c $(fuzz_main)
+fuzz_etag_LDFLAGS = $(fuzz_ldflags)
+fuzz_etag_LDADD = libweb.a libbase.a
+
+fuzz_list_query_SOURCES = %D%/fuzz-list-query.c $(fuzz_main)
+fuzz_list_query_LDFLAGS = $(fuzz_ldflags)
+fuzz_list_query_LDADD = libweb.a libauth.a libjson.a libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS)
