@@ -147,6 +147,7 @@ struct http_request {
         uint64_t content_length; /* MHD_SIZE_UNKNOWN for a chunked one */
         uint64_t n_received;
         bool expects_continue, must_close, in_motion;
+        bool is_whole; /* all of it was received */
         struct buf body;
         const struct http_body_handler *receiver; /* borrowed */
         bool is_paused, has_ended;

@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "http/http_internal.h"
 
-#define PATIENCE_TURNS 6                      /* asked so often, a request is suspended: http_port.c */
+#define PATIENCE_TURNS 10                     /* asked so often, a request is suspended: http_port.c */
 #define DROP_MAX (UINT64_C(64) * 1024 * 1024) /* of a body that nobody wants */
 
 /* ---- the request line ---- */
@@ -361,6 +361,7 @@ static enum MHD_Result on_piece(struct http_request *r, const char *p, size_t *n
 
 static enum MHD_Result on_end(struct http_request *r)
 {
+        r->is_whole = true;
         http_request_end_motion(r);
         if (r->state != HTTP_ANSWERED && !r->is_begun)
                 http_request_start(r);

@@ -88,27 +88,44 @@ static bool is_without_request(const struct http_server *s, const struct http_co
         return quiet >= s->conf->keepalive_usec;
 }
 
-/* MHD reads until a read is short, edge-triggered: an end that came together with the request stays unseen.
- */
-static bool has_half_closed(struct http_connection *c)
+/* MHD reads, edge-triggered, until a read is short: an end that comes together with bytes stays unseen. */
+static bool has_half_closed(const struct http_connection *c)
 {
         char byte;
 
-        if (c->was_peeked)
-                return false;
-        c->was_peeked = true;
         return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void sweep_idle(struct http_server *s, struct http_connection *c, usec_t now)
+{
+        bool peek = !c->was_peeked; /* once is enough: an end that comes alone is seen */
+
+        c->was_peeked = true;
+        if (c->was_cut || (peek && has_half_closed(c)))
+                http_connection_cut(c, SHUT_RDWR);
+        else if (is_without_request(s, c, now))
+                http_connection_cut(c, SHUT_RD);
+}
+
+/* Bytes of the request are still to come, and we would take them. */
+static bool is_receiving(const struct http_request *r)
+{
+        if (r->is_whole || r->is_queued)
+                return false;
+        return r->state == HTTP_READING || r->state == HTTP_ANSWERED || (r->receiver && !r->is_paused);
 }
 
 /* A request that does not come to its end, though nobody but its client can bring it there. */
 static bool is_stuck(const struct http_request *r, usec_t now)
 {
+        if (is_receiving(r) && has_half_closed(r->connection))
+                return true;
         if (r->state == HTTP_READING)
                 return now >= r->deadline_usec;
         if (r->state != HTTP_ANSWERED)
                 return false;
         if (!r->is_queued)
-                return now - r->answered_usec >= DROP_USEC;
+                return !r->is_whole && now - r->answered_usec >= DROP_USEC;
         return r->stream && r->stream->full_usec != 0 && now - r->stream->full_usec >= STREAM_FULL_USEC;
 }
 
@@ -117,11 +134,9 @@ void http_server_sweep(struct http_server *s, usec_t now)
         LIST_FOREACH (i, &s->connections) {
                 struct http_connection *c = LIST_ENTRY(i, struct http_connection, link);
 
-                if (c->was_cut && !c->request)
-                        http_connection_cut(c, SHUT_RDWR);
-                else if (!c->request && (has_half_closed(c) || is_without_request(s, c, now)))
-                        http_connection_cut(c, SHUT_RD);
-                else if (c->request && is_stuck(c->request, now))
+                if (!c->request)
+                        sweep_idle(s, c, now);
+                else if (is_stuck(c->request, now))
                         http_connection_cut(c, SHUT_RDWR);
         }
 }

@@ -195,6 +195,39 @@ static void test_slow_clients(void **state)
         assert_int_equal(http_server_metrics(f->server)->n_connections, 0);
 }
 
+/* An end that comes together with the last bytes is no later noticed than by the next sweep, where more of
+ * the request should have come; where it is whole, it is answered. */
+static void test_end_with_bytes(void **state)
+{
+        static const char *const beginnings[] = {
+                "GE",
+                "GET /now HTTP/1.1\r\nHos",
+                "POST /now HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc",
+                "PUT /now HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc",
+        };
+        struct fixture *f = *state;
+        struct client c[ARRAY_SIZE(beginnings)], whole;
+
+        client_open(&whole, f);
+        client_get(&whole, "/hold");
+        assert_int_equal(shutdown(whole.fd, SHUT_WR), 0);
+        fixture_until(f, &f->n_begun, 1);
+        for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+                client_open(&c[i], f);
+                client_send(&c[i], beginnings[i]);
+                assert_int_equal(shutdown(c[i].fd, SHUT_WR), 0);
+        }
+        fixture_spin(f, 20);
+        fixture_release(f);
+        http_server_sweep(f->server, clock_monotonic_usec());
+        for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+                (void)client_wait_end(&c[i]);
+                client_close(&c[i]);
+        }
+        assert_string_equal(fixture_body(client_answer(&whole)), "done");
+        client_close(&whole);
+}
+
 /* Request lines and headers beyond the limit are refused, with a problem where there is room for one. */
 static void test_large_headers(void **state)
 {
@@ -374,6 +407,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_waiting_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_connection_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_slow_clients, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_end_with_bytes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_large_headers, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_host, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
