@@ -84,7 +84,7 @@ const char *cli_args_get(const struct cli_args *args, const char *name)
         size_t at;
 
         if (!find(args, name, strlen(name), &at)) {
-                assert(!"no such option in the command's table");
+                assert(false && "no such option in the command's table");
                 return NULL;
         }
         return args->values[at];

@@ -81,10 +81,7 @@ static void test_shrinks(void **state)
 /* No cell can paint the terminal. */
 static void test_hostile(void **state)
 {
-        const char *const cells[] = {"\033[2J", "1\n2",
-                                     "\xc2\x9b"
-                                     "31m",
-                                     "\xe2\x80\xaegnp.exe\x7f"};
+        const char *const cells[] = {"\033[2J", "1\n2", "\xc2\x9b\x33\x31m", "\xe2\x80\xaegnp.exe\x7f"};
         char *text = print(cells, 4, 0);
 
         assert_string_equal(text, "CODE  PRICE  DESCRIPTION  AT\n"

@@ -180,7 +180,7 @@ static void test_collected(void **state)
         assert_string_equal(fixture_body(client_answer(&c)), "hello");
         send_head(&c, "/echo", 5, "");
         for (unsigned i = 0; i < 5; i++) {
-                client_send_bytes(&c, "hello" + i, 1);
+                client_send_bytes(&c, &"hello"[i], 1);
                 fixture_spin(&all->fixture, 2);
         }
         assert_string_equal(fixture_body(client_answer(&c)), "hello");
