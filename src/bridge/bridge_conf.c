@@ -20,7 +20,7 @@ static const struct conf_option bridge_options[] = {
         {"Bridge", "ProductsUrl", CONF_STRING, FIELD(products_url), "http://127.0.0.1:8000"},
         {"Bridge", "ProductsCaFile", CONF_STRING, FIELD(products_ca_file), ""},
         {"Bridge", "UpstreamConnections", CONF_UINT, FIELD(upstream_connections), "8", 1, 256},
-        {"Bridge", "UpstreamTimeoutSec", CONF_USEC, FIELD(upstream_timeout_usec), "10", 100 * USEC_PER_MSEC, 300 * USEC_PER_SEC},
+        {"Bridge", "UpstreamTimeoutSec", CONF_USEC, FIELD(upstream_timeout_usec), "15", 100 * USEC_PER_MSEC, 300 * USEC_PER_SEC},
         {"Bridge", "Interval", CONF_USEC, FIELD(interval_usec), "60", BRIDGE_INTERVAL_MIN * USEC_PER_SEC, BRIDGE_INTERVAL_MAX * USEC_PER_SEC},
         {"Bridge", "MaxConnections", CONF_UINT, FIELD(connections_max), "20000", 1, 1000000},
         {"Bridge", "MaxWatches", CONF_UINT, FIELD(watches_max), "100000", 1, 10000000},

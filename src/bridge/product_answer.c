@@ -137,13 +137,13 @@ static void product_await_next(struct product_watch *p)
         p->awaited_max = p->n_begun + 1;
 }
 
-static enum news product_fail(struct product_watch *p)
+/* `transient`: the first time, nobody need know. */
+static enum news product_fail(struct product_watch *p, bool transient)
 {
         usec_t retry_max = MIN_OF(p->interval_usec, RETRY_MAX_USEC);
         bool changed;
 
-        /* The first failure may be a restart. */
-        if (++p->n_failures == 1 && p->get.fetch.error != -ETIMEDOUT && p->state != PRODUCT_AWAY) {
+        if (++p->n_failures == 1 && transient && p->state != PRODUCT_AWAY) {
                 product_retry_in(p, QUIET_RETRY_USEC);
                 product_await_next(p);
                 return NEWS_NONE;
@@ -190,7 +190,14 @@ static enum news product_doubt(struct product_watch *p)
                         break;
                 }
         }
-        return product_fail(p);
+        return product_fail(p, true);
+}
+
+/* A connection that breaks or is refused may be a restart; who answers 503 or nothing in time is in trouble.
+ */
+static bool is_transient(const struct fetch *f)
+{
+        return f->error < 0 && f->error != -ETIMEDOUT;
 }
 
 static enum news product_learn(struct product_watch *p)
@@ -199,10 +206,10 @@ static enum news product_learn(struct product_watch *p)
 
         if (g->outcome == UPSTREAM_FOUND && product_encode(p) < 0) {
                 p->etag[0] = '\0'; /* whatever `line` holds now */
-                return product_fail(p);
+                return product_fail(p, false);
         }
         if (g->outcome == UPSTREAM_AWAY)
-                return product_fail(p);
+                return product_fail(p, is_transient(&g->fetch));
         if (g->outcome == UPSTREAM_REFUSED && (g->fetch.status == 401 || g->fetch.status == 403))
                 return p->asked_as ? product_doubt(p) : product_refuse(p);
         p->n_failures = 0;
@@ -242,6 +249,11 @@ bool product_take_answer(struct product_watch *p)
         if (news != NEWS_NONE)
                 product_tell(p, news == NEWS_CHANGED);
         return product_must_ask_again(p);
+}
+
+bool watch_tells_data(const struct watch *w)
+{
+        return !w->refused && w->product->state != PRODUCT_AWAY;
 }
 
 /* `line` with "skipped":n as its last member. */

@@ -82,5 +82,7 @@ void watch_stop(struct watch *w);
 void watch_ask_again(struct watch *w, bool fresh);
 void watch_set_bearer(struct watch *w, struct bearer *b);
 const char *watch_code(const struct watch *w);
+/* Is the line to be sent now about the product, and not about its being out of reach? */
+bool watch_tells_data(const struct watch *w);
 /* Appends the line to be sent now and notes that it was; returns how many states it skips. */
 uint64_t watch_line(struct watch *w, struct buf *out);

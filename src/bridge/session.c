@@ -124,12 +124,22 @@ void session_set_ready(struct session *s)
         loop_task_schedule(&s->bridge->serve);
 }
 
+/* A right that has not been checked for a while: catalogue data waits for the next check. */
+static bool session_may_tell(const struct session *s, const struct watch *w)
+{
+        return !bearer_hold_is_taken(&s->bearer) || bearer_is_fresh(s->bearer.bearer) || !watch_tells_data(w);
+}
+
 /* The lines of some watches, in the order in which they had something to tell. */
 static void session_gather(struct session *s, struct buf *out)
 {
-        while (buf_size(out) < SERVE_BYTES && !list_is_empty(&s->ready)) {
-                struct session_watch *w = LIST_ENTRY(list_first(&s->ready), struct session_watch, ready_link);
+        LIST_FOREACH_SAFE (i, &s->ready) {
+                struct session_watch *w = LIST_ENTRY(i, struct session_watch, ready_link);
 
+                if (buf_size(out) >= SERVE_BYTES)
+                        return;
+                if (!session_may_tell(s, &w->watch))
+                        continue;
                 list_remove(&w->ready_link);
                 s->bridge->n_skipped += watch_line(&w->watch, out);
                 s->bridge->n_lines++;
@@ -153,14 +163,12 @@ static void session_maybe_leave(struct session *s)
 void session_serve(struct session *s)
 {
         list_remove(&s->ready_link);
-        while (s->state != SESSION_LEAVING && !list_is_empty(&s->ready) &&
-               net_stream_pending(&s->stream) == 0) {
+        while (s->state != SESSION_LEAVING && net_stream_pending(&s->stream) == 0) {
                 _cleanup_(buf_done) struct buf out = BUF_EMPTY;
 
-                /* A right that has not been checked for a while: the next check sends us here again. */
-                if (bearer_hold_is_taken(&s->bearer) && !bearer_is_fresh(s->bearer.bearer))
-                        return;
                 session_gather(s, &out);
+                if (buf_size(&out) == 0 && buf_error(&out) == 0)
+                        break;
                 session_write(s, &out);
         }
         session_maybe_leave(s);

@@ -44,6 +44,9 @@ class Client(asyncio.Protocol):
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             self.world.lines += 1
+            if line.startswith(b"ERROR+BYE+"):
+                self.world.farewells += 1
+                continue
             if not line.startswith(b"JSON+PRODUCT+"):
                 self.world.problems.append(line[:200])
                 continue
@@ -53,11 +56,14 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, error):
         self.world.lost += 1
+        if self.world.lost == self.world.expected:
+            self.world.reached.set()
 
 
 class World:
     def __init__(self):
-        self.lines = self.lost = 0
+        self.lines = self.lost = self.farewells = 0
+        self.expected = None
         self.problems = []
         self.goal, self.behind, self.reached = {}, set(), asyncio.Event()
 
@@ -219,8 +225,15 @@ async def measure(stack, options):
         ticks = sum(int(t) for t in f.read().rpartition(")")[2].split()[11:13])
     figure("processor seconds of the bridge", ticks / os.sysconf("SC_CLK_TCK"))
     figure("milliseconds for one change call", round(1000 * changing / len(codes), 2))
-    for client in clients:
-        client.transport.abort()
+
+    # The daemon leaves: everyone is told.
+    world.expected = len(clients)
+    world.reached.clear()
+    start = time.monotonic()
+    stack.daemon("bridge").signal("TERM")
+    await asyncio.wait_for(world.reached.wait(), 60)
+    figure("seconds until all were sent away", round(time.monotonic() - start, 2), 20)
+    figure("clients not told why", len(clients) - world.farewells, 0)
     writer.close()
     return figures, broken
 
