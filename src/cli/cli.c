@@ -21,6 +21,7 @@ static const struct cli_command *const tables[] = {
         cli_products_commands,
         cli_user_commands,
         cli_db_commands,
+        cli_status_commands,
 };
 
 #define FOREACH_COMMAND(c)                                                                                   \

@@ -50,7 +50,7 @@ static int run_migrate(struct cli *cli)
                 return CLI_FAILED;
         if (!sql_dir)
                 sql_dir = env ? env : LONJA_DATADIR "/sql";
-        r = pg_migrate(conf.conninfo, sql_dir, &report, tell_file);
+        r = pg_migrate(conf.pg.conninfo, sql_dir, &report, tell_file);
         if (r < 0)
                 return db_failed(r, report.error);
         if (report.version_after < SCHEMA_VERSION)
@@ -70,7 +70,7 @@ static int run_status(struct cli *cli)
         r = cli_conf_load(&conf, cli);
         if (r < 0)
                 return CLI_FAILED;
-        r = pg_schema_version(conf.conninfo, &version, error, sizeof(error));
+        r = pg_schema_version(conf.pg.conninfo, &version, error, sizeof(error));
         if (r < 0)
                 return db_failed(r, error);
         state = version == SCHEMA_VERSION ? "current" : version < SCHEMA_VERSION ? "pending" : "too-new";

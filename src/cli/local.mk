@@ -22,10 +22,15 @@ libcli_a_SOURCES = \
 	%D%/cli_products.h \
 	%D%/cli_progress.c \
 	%D%/cli_progress.h \
+	%D%/cli_secret.c \
+	%D%/cli_secret.h \
+	%D%/cli_status.c \
 	%D%/cli_table.c \
 	%D%/cli_table.h \
 	%D%/cli_transfer.c \
 	%D%/cli_until.c \
+	%D%/cli_units.c \
+	%D%/cli_units.h \
 	%D%/cli_until.h \
 	%D%/cli_user.c \
 	%D%/cli_watch.c \

@@ -15,6 +15,8 @@ libmq_a_SOURCES = \
 	%D%/mq_link.c \
 	%D%/mq_link.h \
 	%D%/mq_loop.h \
+	%D%/mq_probe.c \
+	%D%/mq_probe.h \
 	%D%/mq_publish.c \
 	%D%/mq_publish.h \
 	%D%/mq_publisher.c \

@@ -4,6 +4,10 @@
 noinst_LIBRARIES += libpg.a
 libpg_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 libpg_a_SOURCES = \
+	%D%/pg_ask.c \
+	%D%/pg_ask.h \
+	%D%/pg_blocking.c \
+	%D%/pg_blocking.h \
 	%D%/pg_cancel.c \
 	%D%/pg_cancel.h \
 	%D%/pg_conf.c \

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "pg/pg_blocking.h"
 #include "pg/pg_migration.h"
 #include "pg/pg_params.h"
 
@@ -24,72 +25,19 @@
         "CREATE TABLE IF NOT EXISTS schema_migration ("                                                      \
         " version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
 
-static void conn_finishp(PGconn **pg)
-{
-        PQfinish(*pg);
-}
-
-static void result_clearp(PGresult **res)
-{
-        PQclear(*res);
-}
-
-static void ignore_notice(void *context, const char *message)
-{
-}
-
-static int migrate_connect(PGconn **ret, const char *conninfo, char *error, size_t error_size)
-{
-        _cleanup_(conn_finishp) PGconn *pg = NULL;
-        struct pg_params params;
-        int r;
-
-        r = pg_params_init(&params, conninfo, PG_FOR_MIGRATION, "lonja db", 0, error, error_size);
-        if (r < 0)
-                return r;
-        pg = PQconnectdbParams(params.keywords, params.values, 0);
-        pg_params_done(&params);
-        if (!pg)
-                return -ENOMEM;
-        if (PQstatus(pg) != CONNECTION_OK) {
-                pg_first_line(error, error_size, PQerrorMessage(pg));
-                return -ENOTCONN;
-        }
-        PQsetNoticeProcessor(pg, ignore_notice, NULL);
-        *ret = TAKE_PTR(pg);
-        return 0;
-}
-
-static int run(PGconn *pg, const char *sql, PGresult **ret, char *error, size_t error_size)
-{
-        PGresult *res = PQexec(pg, sql);
-        ExecStatusType status = PQresultStatus(res);
-
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-                pg_first_line(error, error_size, PQerrorMessage(pg));
-                PQclear(res);
-                return PQstatus(pg) == CONNECTION_OK ? -EIO : -ENOTCONN;
-        }
-        if (ret)
-                *ret = res;
-        else
-                PQclear(res);
-        return 0;
-}
-
 /* The highest version; 0 without the table. */
 static int read_version(PGconn *pg, int *ret_version, char *error, size_t error_size)
 {
-        _cleanup_(result_clearp) PGresult *exists = NULL;
-        _cleanup_(result_clearp) PGresult *res = NULL;
+        _cleanup_result_ PGresult *exists = NULL;
+        _cleanup_result_ PGresult *res = NULL;
         int64_t version = 0;
         int r;
 
-        r = run(pg, "SELECT to_regclass('schema_migration')", &exists, error, error_size);
+        r = pg_blocking_run(pg, "SELECT to_regclass('schema_migration')", &exists, error, error_size);
         if (r < 0)
                 return r;
         if (!PQgetisnull(exists, 0, 0)) {
-                r = run(pg, "SELECT max(version) FROM schema_migration", &res, error, error_size);
+                r = pg_blocking_run(pg, "SELECT max(version) FROM schema_migration", &res, error, error_size);
                 if (r < 0)
                         return r;
                 if (!PQgetisnull(res, 0, 0))
@@ -120,7 +68,7 @@ static void explain(const char *file, const char *sql, const PGresult *res, char
 
 static int run_file(PGconn *pg, const char *file, const char *sql, char *error, size_t error_size)
 {
-        _cleanup_(result_clearp) PGresult *res = PQexec(pg, sql);
+        _cleanup_result_ PGresult *res = PQexec(pg, sql);
         ExecStatusType status = PQresultStatus(res);
 
         if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
@@ -136,7 +84,7 @@ static int run_file(PGconn *pg, const char *file, const char *sql, char *error, 
 
 static int record(PGconn *pg, const struct pg_migration *m, char *error, size_t error_size)
 {
-        _cleanup_(result_clearp) PGresult *res = NULL;
+        _cleanup_result_ PGresult *res = NULL;
         char version[16], name[256];
         const char *values[] = {version, name};
 
@@ -163,13 +111,13 @@ static int apply(PGconn *pg, const char *dir, const struct pg_migration *m, char
                 snprintf(error, error_size, "%s: %s", path, strerror(-r));
                 return r;
         }
-        r = run(pg, "BEGIN", NULL, error, error_size);
+        r = pg_blocking_run(pg, "BEGIN", NULL, error, error_size);
         if (r >= 0)
                 r = run_file(pg, m->file, sql, error, error_size);
         if (r >= 0)
                 r = record(pg, m, error, error_size);
         if (r >= 0)
-                r = run(pg, "COMMIT", NULL, error, error_size);
+                r = pg_blocking_run(pg, "COMMIT", NULL, error, error_size);
         return r; /* after an error the session ends, and with it the transaction */
 }
 
@@ -187,11 +135,11 @@ static bool is_applied(const PGresult *applied, int version)
 static int apply_all(PGconn *pg, const char *dir, const struct pg_migrations *all,
                      struct pg_migrate_report *report, void (*told)(const char *file))
 {
-        _cleanup_(result_clearp) PGresult *applied = NULL;
+        _cleanup_result_ PGresult *applied = NULL;
         size_t n = sizeof(report->error);
         int r;
 
-        r = run(pg, "SELECT version FROM schema_migration", &applied, report->error, n);
+        r = pg_blocking_run(pg, "SELECT version FROM schema_migration", &applied, report->error, n);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < all->n; i++) {
@@ -214,7 +162,7 @@ int pg_migrate(const char *conninfo, const char *sql_dir, struct pg_migrate_repo
                void (*told)(const char *file))
 {
         _cleanup_(pg_migrations_done) struct pg_migrations all = {0};
-        _cleanup_(conn_finishp) PGconn *pg = NULL;
+        _cleanup_pg_ PGconn *pg = NULL;
         size_t n = sizeof(report->error);
         int r;
 
@@ -222,12 +170,12 @@ int pg_migrate(const char *conninfo, const char *sql_dir, struct pg_migrate_repo
         r = pg_migrations_load(&all, sql_dir, report->error, n);
         if (r < 0)
                 return r;
-        r = migrate_connect(&pg, conninfo, report->error, n);
+        r = pg_blocking_connect(&pg, conninfo, "lonja db", report->error, n);
         if (r < 0)
                 return r;
-        r = run(pg, LOCK_SQL, NULL, report->error, n);
+        r = pg_blocking_run(pg, LOCK_SQL, NULL, report->error, n);
         if (r >= 0)
-                r = run(pg, TABLE_SQL, NULL, report->error, n);
+                r = pg_blocking_run(pg, TABLE_SQL, NULL, report->error, n);
         if (r >= 0)
                 r = read_version(pg, &report->version_before, report->error, n);
         if (r < 0)
@@ -243,10 +191,10 @@ int pg_migrate(const char *conninfo, const char *sql_dir, struct pg_migrate_repo
 
 int pg_schema_version(const char *conninfo, int *ret_version, char *error, size_t error_size)
 {
-        _cleanup_(conn_finishp) PGconn *pg = NULL;
+        _cleanup_pg_ PGconn *pg = NULL;
         int r;
 
-        r = migrate_connect(&pg, conninfo, error, error_size);
+        r = pg_blocking_connect(&pg, conninfo, "lonja db", error, error_size);
         if (r < 0)
                 return r;
         return read_version(pg, ret_version, error, error_size);

@@ -12,4 +12,5 @@ libservice_a_SOURCES = \
 	%D%/log.c %D%/log.h %D%/log_ids.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/service.c %D%/service.h %D%/service_life.h \
-	%D%/service_main.c
+	%D%/service_main.c \
+	%D%/unit_state.c %D%/unit_state.h

@@ -294,6 +294,44 @@ def test_password_on_a_terminal(lonja):
     assert lonja.admin("POST", "/api/sessions", {"username": name, "password": "typed password"})[0] == 201
 
 
+# The state of everything
+
+
+def test_status(make_lonja):
+    """Degraded without the broker, down without the database, and nobody is woken."""
+    lonja = make_lonja(own_pg=True, own_rmq=True)
+    unused = as_json(lonja.run("--json", "status"))
+    assert (unused["status"], unused["broker"]["queues"]) == ("ok", {})
+    lonja.run("products", "create", "code=S1", "buying_price=1", "selling_price=2", "description=x")
+    lonja.daemon("products").stop()
+
+    well = lonja.run("--json", "status")
+    answer = as_json(well)
+    assert answer["status"] == "ok"
+    assert answer["database"]["state"] == "up"
+    assert answer["database"]["outbox"] == 0
+    assert answer["database"]["event_head"] == answer["database"]["event_published"] == 1
+    assert answer["broker"]["state"] == "up"
+    assert answer["broker"]["queues"]["lonja.tasks.products"]["messages"] == 0
+    assert "Lonja is ok." in lonja.run("status").stdout
+    assert lonja.daemon("products").state == "inactive"
+
+    lonja.rmq.kill9()
+    degraded = lonja.run("--json", "status", check=False)
+    assert (degraded.returncode, as_json(degraded)["status"]) == (1, "degraded")
+    assert as_json(degraded)["broker"]["state"] == "down"
+
+    lonja.psql("INSERT INTO schema_migration VALUES (9999, 'from_the_future')")
+    too_new = lonja.run("status", check=False)
+    assert too_new.returncode == 2
+    assert "schema-too-new" in too_new.stdout
+
+    lonja.pg.kill9()
+    down = lonja.run("status", check=False)
+    assert down.returncode == 2
+    assert "down" in down.stdout
+
+
 # The command line
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-cli_tests = test-cli-args test-cli-table test-cli-until
+cli_tests = test-cli-args test-cli-progress test-cli-table test-cli-units test-cli-until
 check_PROGRAMS += $(cli_tests)
 TESTS += $(cli_tests)
 
@@ -11,3 +11,7 @@ test_cli_table_SOURCES = %D%/test-cli-table.c
 test_cli_table_LDADD = libcli.a libbase.a $(CMOCKA_LIBS)
 test_cli_until_SOURCES = %D%/test-cli-until.c
 test_cli_until_LDADD = libcli.a libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+test_cli_progress_SOURCES = %D%/test-cli-progress.c
+test_cli_progress_LDADD = libcli.a libbase.a $(CMOCKA_LIBS)
+test_cli_units_SOURCES = %D%/test-cli-units.c
+test_cli_units_LDADD = libcli.a libbase.a $(CMOCKA_LIBS)
