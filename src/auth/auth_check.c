@@ -5,12 +5,14 @@
 
 #include "auth/auth.h"
 
-/* The rights of a session are those of its account that it was given, as they are now. */
+/* The rights of a session are those of its account that it was given, as they are now; with none left it is
+ * no session. */
 static const struct pg_statement check_statement = {
         .name = "auth_check",
         .sql = "SELECT a.name, a.id, s.scopes & a.scopes"
                "  FROM session s JOIN account a ON a.id = s.account_id"
-               " WHERE s.token_hash = $1 AND s.expires_at > now() AND NOT a.disabled",
+               " WHERE s.token_hash = $1 AND s.expires_at > now() AND NOT a.disabled AND s.scopes & a.scopes "
+               "<> 0",
 };
 
 static void on_checked(struct pg_query *q)

@@ -350,13 +350,14 @@ def test_disabled(fresh, lonja, url, user):
 
 
 def test_lost_scope(lonja, url, user):
-    """A scope taken from the user is gone from open sessions at once."""
+    """A scope taken from the user is gone from open sessions at once; one that has none left is no session."""
     ana = user("read", "write")
-    token = ana.token()
+    token, writer = ana.token(), ana.token(scopes=["write"])
     assert lonja.admin("PATCH", f"/api/users/{ana.name}", {"scopes": ["read"]})[0] == 200
     assert current(url, token).json()["scopes"] == ["read"]
     problem(requests.post(url + "/api/products", json=PRODUCT, headers=bearer(token), timeout=30), 403,
             "insufficient-scope")
+    problem(current(url, writer), 401, "invalid-token")
 
 
 # The guard
