@@ -19,6 +19,7 @@ libbridge_a_SOURCES = \
 	%D%/session_list.c \
 	%D%/session_request.c %D%/session_request.h \
 	%D%/session_right.c \
+	%D%/session_serve.c \
 	%D%/session_watch.c \
 	%D%/upstream.c %D%/upstream.h
 

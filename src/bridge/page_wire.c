@@ -85,7 +85,7 @@ static int take_member(const char *key, size_t key_size, char *value, size_t val
         while (value_size > 0 && strchr(" \t\n\r", value[value_size - 1]))
                 value_size--;
         if (key_size == 9 && memcmp(key, "\"results\"", 9) == 0) {
-                if (value_size < 2 || *value != '[')
+                if (value_size < 2 || value[0] != '[' || value[value_size - 1] != ']')
                         return -EBADMSG;
                 page->results = value;
                 page->results_size = value_size;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "bridge/page_wire.h"
 #include "bridge/product_entry.h"
+#include "service/log.h"
 
 #define QUIET_RETRY_USEC (100 * USEC_PER_MSEC) /* a daemon that restarts: nobody need know */
 #define RETRY_MIN_USEC (250 * USEC_PER_MSEC)   /* each further failure doubles it */
@@ -239,11 +240,23 @@ static bool product_must_ask_again(struct product_watch *p)
         return false;
 }
 
+/* One request can be followed from the writer to the device: the GET carries the id of the event that caused
+ * it. */
+static void log_change(const struct product_watch *p)
+{
+        if (log_is_enabled(LOG_DEBUG))
+                log_fields(LOG_DEBUG,
+                           LOG_FIELDS({"REQUEST_ID", upstream_get_id(&p->get)}, {"PRODUCT_CODE", p->code}),
+                           "Product %s: another state, to be told to its watchers", p->code);
+}
+
 bool product_take_answer(struct product_watch *p)
 {
         enum news news = product_learn(p);
 
         p->seq += news == NEWS_CHANGED;
+        if (news == NEWS_CHANGED)
+                log_change(p);
         if (news == NEWS_CHANGED || (news == NEWS_SAME && p->is_tick))
                 product_set_tick(p);
         if (news != NEWS_NONE)

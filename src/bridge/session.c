@@ -22,7 +22,6 @@
 #define USER_TIMEOUT_MIN_USEC (120 * USEC_PER_SEC)
 #define HALF_CLOSED_PROBE_SEC 10
 #define IN_MAX (BRIDGE_LINE_MAX + 2) /* a line and its CR LF */
-#define SERVE_BYTES 16384            /* lines of watches sent in one write */
 
 static void session_read(struct session *s);
 
@@ -83,73 +82,9 @@ void session_bye(struct session *s, unsigned status, const char *slug, const cha
                 session_leave(s);
 }
 
-/* ---- Watches ---- */
+/* ---- Input ---- */
 
-struct session_watch *session_find_watch(struct session *s, const char *code)
-{
-        LIST_FOREACH (i, &s->watches) {
-                struct session_watch *w = LIST_ENTRY(i, struct session_watch, link);
-
-                if (strcmp(watch_code(&w->watch), code) == 0)
-                        return w;
-        }
-        return NULL;
-}
-
-void session_stop_watch(struct session_watch *w)
-{
-        struct session *s = w->session;
-
-        watch_stop(&w->watch);
-        list_remove(&w->link);
-        list_remove(&w->ready_link);
-        s->n_watches--;
-        if (s->n_watches == 0)
-                bearer_hold_set_watching(&s->bearer, false);
-        free(w);
-}
-
-void session_stop_watches(struct session *s)
-{
-        LIST_FOREACH_SAFE (i, &s->watches) {
-                session_stop_watch(LIST_ENTRY(i, struct session_watch, link));
-        }
-}
-
-void session_set_ready(struct session *s)
-{
-        if (s->state == SESSION_LEAVING || list_is_empty(&s->ready) || list_is_linked(&s->ready_link))
-                return;
-        list_append(&s->bridge->ready, &s->ready_link);
-        loop_task_schedule(&s->bridge->serve);
-}
-
-/* A right that has not been checked for a while: catalogue data waits for the next check. */
-static bool session_may_tell(const struct session *s, const struct watch *w)
-{
-        return !bearer_hold_is_taken(&s->bearer) || bearer_is_fresh(s->bearer.bearer) || !watch_tells_data(w);
-}
-
-/* The lines of some watches, in the order in which they had something to tell. */
-static void session_gather(struct session *s, struct buf *out)
-{
-        LIST_FOREACH_SAFE (i, &s->ready) {
-                struct session_watch *w = LIST_ENTRY(i, struct session_watch, ready_link);
-
-                if (buf_size(out) >= SERVE_BYTES)
-                        return;
-                if (!session_may_tell(s, &w->watch))
-                        continue;
-                list_remove(&w->ready_link);
-                s->bridge->n_skipped += watch_line(&w->watch, out);
-                s->bridge->n_lines++;
-                if (w->watch.once || w->watch.refused)
-                        session_stop_watch(w);
-        }
-}
-
-/* After a half-close, the last answer is the end. */
-static void session_maybe_leave(struct session *s)
+void session_maybe_leave(struct session *s)
 {
         size_t n;
 
@@ -159,22 +94,6 @@ static void session_maybe_leave(struct session *s)
         if (n == 0)
                 session_leave(s);
 }
-
-void session_serve(struct session *s)
-{
-        list_remove(&s->ready_link);
-        while (s->state != SESSION_LEAVING && net_stream_pending(&s->stream) == 0) {
-                _cleanup_(buf_done) struct buf out = BUF_EMPTY;
-
-                session_gather(s, &out);
-                if (buf_size(&out) == 0 && buf_error(&out) == 0)
-                        break;
-                session_write(s, &out);
-        }
-        session_maybe_leave(s);
-}
-
-/* ---- Input ---- */
 
 static void session_take_line(struct session *s, const char *input, size_t n, size_t consumed, bool bare)
 {

@@ -85,6 +85,8 @@ void session_error(struct session *s, const char *type, unsigned status, const c
                    const struct field_errors *errors, const char *code);
 /* What was queued is sent, then the connection ends. */
 void session_leave(struct session *s);
+/* After a half-close, the last answer is the end. */
+void session_maybe_leave(struct session *s);
 /* The request under way is answered; further ones follow, from the loop. */
 void session_answered(struct session *s);
 struct session_watch *session_find_watch(struct session *s, const char *code);

@@ -5,7 +5,7 @@
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
 fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-jread fuzz-list-query \
-	fuzz-scalar fuzz-url-query
+	fuzz-page-wire fuzz-scalar fuzz-url-query
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -52,3 +52,7 @@ fuzz_etag_LDADD = libweb.a libbase.a
 fuzz_list_query_SOURCES = %D%/fuzz-list-query.c $(fuzz_main)
 fuzz_list_query_LDFLAGS = $(fuzz_ldflags)
 fuzz_list_query_LDADD = libweb.a libauth.a libjson.a libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+fuzz_page_wire_SOURCES = %D%/fuzz-page-wire.c $(fuzz_main)
+fuzz_page_wire_LDFLAGS = $(fuzz_ldflags)
+fuzz_page_wire_LDADD = libbridge.a libjson.a libbase.a $(JANSSON_LIBS)
