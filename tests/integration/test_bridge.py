@@ -363,10 +363,13 @@ def _wait_status(lonja, text, timeout=PATIENCE):
 # Many
 
 
-def test_many_watchers_are_one_request(catalogue, lonja, code, scale):
+def test_many_watchers_are_one_request(make_lonja, code, scale):
+    lonja = make_lonja()
+    catalogue = Catalogue(lonja)
     catalogue.create(code)
     devices = [Device(lonja.bridge) for _ in range(scale(100, 1000))]
     try:
+        _wait_status(lonja, "events flow")
         devices[0].ask(watch(code, "interval=3600"), "JSON", "PRODUCT")
         before = catalogue.asked()
         for device in devices[1:]:
