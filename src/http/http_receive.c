@@ -149,7 +149,7 @@ static void match_route(struct http_request *r)
         outcome = http_router_match(r->server->router, r->method, r->path, text, &r->match);
         r->route = r->match.route;
         if (outcome < 0)
-                http_reply_problem(r, 400, "bad-path", "the path holds a broken escape");
+                http_reply_problem(r, 400, "bad-path", "the path holds a broken escape or is no UTF-8");
         else if (outcome == HTTP_MATCH_METHOD || streq(r->method, "OPTIONS")) {
                 if (outcome == HTTP_MATCH_NONE && !streq(r->path, "*")) {
                         http_reply_problem(r, 404, "not-found", "there is nothing at this path");

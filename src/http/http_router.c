@@ -180,10 +180,10 @@ static int split_path(const char *path, char **text, struct segment *segments)
                         if (r < 0)
                                 return -EINVAL;
                         s = (struct segment){.at = *text, .size = strlen(*text)};
-                        if (!utf8_is_valid(s.at, s.size))
-                                return -EINVAL;
                         *text += s.size + 1;
                 }
+                if (!utf8_is_valid(s.at, s.size))
+                        return -EINVAL;
                 segments[n++] = s;
                 if (at[size] == '\0')
                         return n;

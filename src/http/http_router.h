@@ -48,6 +48,7 @@ static inline size_t http_router_text_size(const char *path)
 {
         return 2 * (strlen(path) + 1);
 }
-/* `text` takes http_router_text_size(). An enum http_match_outcome, or -EINVAL for a broken escape. */
+/* `text` takes http_router_text_size(). An enum http_match_outcome, or -EINVAL for a broken escape or what is
+ * no UTF-8. */
 int http_router_match(const struct http_router *r, const char *method, const char *path, char *text,
                       struct http_match *ret);

@@ -4,8 +4,8 @@
 # A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
-fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-jread fuzz-list-query \
-	fuzz-page-wire fuzz-scalar fuzz-url-query
+fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-http-path fuzz-jread \
+	fuzz-list-query fuzz-page-wire fuzz-scalar fuzz-url-query
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -28,6 +28,10 @@ fuzz_conf_LDADD = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS)
 fuzz_event_message_SOURCES = %D%/fuzz-event-message.c $(fuzz_main)
 fuzz_event_message_LDFLAGS = $(fuzz_ldflags)
 fuzz_event_message_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_http_path_SOURCES = %D%/fuzz-http-path.c $(fuzz_main)
+fuzz_http_path_LDFLAGS = $(fuzz_ldflags)
+fuzz_http_path_LDADD = libhttp.a libbase.a
 
 fuzz_jread_SOURCES = %D%/fuzz-jread.c $(fuzz_main)
 fuzz_jread_LDFLAGS = $(fuzz_ldflags)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "http-fixture.h"
@@ -79,7 +81,22 @@ static int on_large(struct http_request *r)
         return 0;
 }
 
+/* What the journal would know. */
+static int on_told(struct http_request *r)
+{
+        http_request_set_user(r, "somebody");
+        for (unsigned i = 0; i < 2 * HTTP_LOG_FIELDS_MAX; i++)
+                http_request_log_field(r, "PRODUCT_CODE", i == 1 ? NULL : "A1");
+        assert_string_equal(r->user, "somebody");
+        assert_int_equal(r->n_log, HTTP_LOG_FIELDS_MAX);
+        assert_in_range(http_request_deadline(r), r->start_usec + 10 * USEC_PER_SEC,
+                        clock_monotonic_usec() + 10 * USEC_PER_SEC);
+        http_reply_text(r, 200, "text/plain", http_request_peer(r)->is_admin ? "admin" : "anybody");
+        return 0;
+}
+
 static const struct http_route routes[] = {
+        {.method = "GET", .path = "/told", .begin = on_told},
         {.method = "GET", .path = "/now", .begin = on_now},
         {.method = "GET", .path = "/quiet", .begin = fixture_hold, .flags = HTTP_ROUTE_QUIET},
         {.method = "GET", .path = "/hold", .begin = fixture_hold},
@@ -381,6 +398,36 @@ static void test_http_1_0(void **state)
         client_close(&c);
 }
 
+/* Who comes by the admin door is an admin; by another, the same request is not. */
+static void test_admin_door(void **state)
+{
+        struct fixture *f = *state;
+        struct sockaddr_un un = {.sun_family = AF_UNIX};
+        socklen_t size = sizeof(un);
+        int door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct client c;
+
+        assert_int_equal(bind(door, (struct sockaddr *)&un, sizeof(un.sun_family)),
+                         0); /* any abstract name */
+        assert_int_equal(listen(door, 8), 0);
+        assert_int_equal(getsockname(door, (struct sockaddr *)&un, &size), 0);
+        assert_int_equal(http_server_listen(f->server, door, true, NULL), 0);
+        c = (struct client){.fixture = f, .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        assert_int_equal(connect(c.fd, (struct sockaddr *)&un, size), 0);
+        assert_int_equal(fd_set_nonblock(c.fd), 0);
+        for (unsigned i = 0; i < 2; i++) {
+                client_get(&c, "/told");
+                assert_string_equal(fixture_body(client_answer(&c)), "admin");
+        }
+        client_close(&c);
+        client_open(&c, f);
+        client_get(&c, "/told");
+        assert_string_equal(fixture_body(client_answer(&c)), "anybody");
+        client_close(&c);
+        f->server = http_server_free(f->server);
+        (void)fd_close(door);
+}
+
 /* Every class of answer and every duration is counted. */
 static void test_metrics(void **state)
 {
@@ -422,6 +469,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_half_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_large, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_http_1_0, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_admin_door, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
         };
 

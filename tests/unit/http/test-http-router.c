@@ -81,6 +81,7 @@ static void test_match(void **state)
                 {"GET", "/api/products/%", -EINVAL},
                 {"GET", "/api/products/%00", -EINVAL},
                 {"GET", "/api/products/%ff", -EINVAL},
+                {"GET", "/api/products/\x80", -EINVAL},
         };
         struct http_router *router = make();
 
