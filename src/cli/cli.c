@@ -102,6 +102,50 @@ static int help_command(const struct cli_command *c)
 
 /* ---- finding the command ---- */
 
+static const struct cli_command *find_command(const char *noun, const char *verb)
+{
+        FOREACH_COMMAND(c)
+        {
+                if (noun && streq(c->noun, noun) && (!c->verb || (verb && streq(c->verb, verb))))
+                        return c;
+        }
+        return NULL;
+}
+
+/* ---- completion ---- */
+
+static void complete_options(const struct cli_option *options)
+{
+        for (const struct cli_option *o = options; o && o->name; o++)
+                printf("--%s%s%s\n", o->name, o->value ? "=" : "", o->value ? o->value : "");
+}
+
+/* What can follow `noun` and `verb`, either NULL, one a line; an option's value after its '='. For the
+ * shell's completion, so that it knows what we know. */
+static int complete(const char *noun, const char *verb)
+{
+        const struct cli_command *found = noun ? find_command(noun, verb) : NULL;
+        const char *last = "";
+
+        FOREACH_COMMAND(c)
+        {
+                if (!noun && !streq(c->noun, last))
+                        puts(c->noun);
+                else if (noun && !verb && c->verb && streq(c->noun, noun))
+                        puts(c->verb);
+                last = c->noun;
+        }
+        if (found)
+                complete_options(found->options);
+        complete_options(common_options);
+        return CLI_OK;
+}
+
+static int run_completion(int argc, char *argv[])
+{
+        return complete(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
+}
+
 /* Noun and verb are the first words that are neither options nor their values: `lonja --json user list`. */
 static size_t find_words(int argc, char *const argv[], int at[2])
 {
@@ -116,16 +160,6 @@ static size_t find_words(int argc, char *const argv[], int at[2])
                         break;
         }
         return n;
-}
-
-static const struct cli_command *find_command(const char *noun, const char *verb)
-{
-        FOREACH_COMMAND(c)
-        {
-                if (noun && streq(c->noun, noun) && (!c->verb || (verb && streq(c->verb, verb))))
-                        return c;
-        }
-        return NULL;
 }
 
 static bool is_noun(const char *s)
@@ -195,6 +229,8 @@ int cli_main(int argc, char *argv[])
         size_t n_words = find_words(argc, argv, at);
         const char *noun = n_words > 0 ? argv[at[0]] : NULL, *verb = n_words > 1 ? argv[at[1]] : NULL;
 
+        if (argc > 1 && streq(argv[1], "--complete"))
+                return finish(run_completion(argc, argv));
         cli.command = find_command(noun, verb);
         if (!cli.command)
                 return finish(without_command(argc, argv, noun, verb));

@@ -11,9 +11,13 @@ import select
 import subprocess
 import time
 
+import pika
 import pytest
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FOUND, CONFLICT, FORBIDDEN, NOT_REACHED = range(8)
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
 
 numbers = itertools.count(1)
 
@@ -304,6 +308,11 @@ def test_status(make_lonja):
     assert (unused["status"], unused["broker"]["queues"]) == ("ok", {})
     lonja.run("products", "create", "code=S1", "buying_price=1", "selling_price=2", "description=x")
     lonja.daemon("products").stop()
+    with pika.BlockingConnection(pika.URLParameters(lonja.amqp_url)) as connection:
+        channel = connection.channel()
+        channel.queue_declare("lonja.tasks.products", durable=True, arguments={"x-queue-type": "quorum"})
+        channel.confirm_delivery()
+        channel.basic_publish("", "lonja.tasks.products", b"{}")
 
     well = lonja.run("--json", "status")
     answer = as_json(well)
@@ -312,7 +321,7 @@ def test_status(make_lonja):
     assert answer["database"]["outbox"] == 0
     assert answer["database"]["event_head"] == answer["database"]["event_published"] == 1
     assert answer["broker"]["state"] == "up"
-    assert answer["broker"]["queues"]["lonja.tasks.products"]["messages"] == 0
+    assert answer["broker"]["queues"]["lonja.tasks.products"] == {"messages": 1, "consumers": 0}
     assert "Lonja is ok." in lonja.run("status").stdout
     assert lonja.daemon("products").state == "inactive"
 
@@ -360,6 +369,25 @@ def test_usage(lonja, args, hint):
     assert done.returncode == USAGE
     assert hint in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.skipif(not os.path.exists(BASH_COMPLETION), reason="no bash-completion here")
+@pytest.mark.parametrize("line, among", [
+    ("", {"products", "user", "db", "status"}), ("pro", {"products"}), ("products ", {"list", "get", "import"}),
+    ("products l", {"list"}), ("products get --w", {"--watch"}), ("--json user d", {"disable"}),
+    ("products export --format ", {"ndjson", "csv"}), ("products export --format=c", {"csv"}),
+    ("products set A1 sell", {"selling_price="}), ("db migrate --", {"--sql-dir", "--help"}),
+])
+def test_completion(lonja, line, among):
+    argv, env = lonja.command()
+    words = [argv[0], *line.split(" ")]
+    quoted = " ".join(f"'{w}'" for w in re.split(r"(=)|\x00", "\x00".join(words)) if w is not None)
+    script = f"""
+        source {BASH_COMPLETION}; source '{SOURCE}/completion/lonja'
+        COMP_WORDS=({quoted}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE='{" ".join(words)}'
+        COMP_POINT=${{#COMP_LINE}}; _lonja; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", script], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert among <= set(done.stdout.split()), done.stderr
 
 
 def test_output_that_cannot_be_written(lonja):
