@@ -74,6 +74,7 @@ static void test_shared(void **state)
         struct fixture *x = *state;
         struct holder a = {0}, b = {0}, c = {0};
         usec_t before = clock_monotonic_usec();
+        const char *session;
         size_t n;
 
         hold(&a, x, "good");
@@ -89,7 +90,9 @@ static void test_shared(void **state)
         assert_true(bearer_is_fresh(a.hold.bearer));
         assert_true(bearer_is_valid_since(a.hold.bearer, before));
         assert_false(bearer_is_valid_since(a.hold.bearer, clock_monotonic_usec() + 1));
-        assert_memory_equal(bearer_session(a.hold.bearer, &n), "{\"user\":\"u\",\"scopes\":[\"read\"]}", n);
+        session = bearer_session(a.hold.bearer, &n);
+        assert_int_equal(n, strlen("{\"user\":\"u\",\"scopes\":[\"read\"]}"));
+        assert_memory_equal(session, "{\"user\":\"u\",\"scopes\":[\"read\"]}", n);
         bearer_hold_drop(&a.hold);
         bearer_hold_drop(&b.hold);
         bearer_hold_drop(&c.hold);
