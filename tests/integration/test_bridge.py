@@ -542,7 +542,8 @@ def test_products_killed(make_lonja):
 
 
 def test_database_away(make_lonja):
-    lonja = make_lonja(own_pg=True)
+    # products holds a request until its deadline in the hope of the database's return
+    lonja = make_lonja(own_pg=True, config={"products": {"HTTP": {"RequestTimeoutSec": "1"}}})
     catalogue = Catalogue(lonja)
     catalogue.create("A1")
     with Device(lonja.bridge) as device:
@@ -566,6 +567,26 @@ def test_the_api_cannot_be_reached(make_lonja):
         assert device.ask("GET+PRODUCTS+{}+", "ERROR", "PRODUCTS")["status"] == 503
         assert device.ask('AUTH++{"token":"x"}+', "ERROR", "AUTH")["status"] == 503
         device.ask("PING++{}+", "JSON", "PONG")
+
+
+def test_the_api_hangs(make_lonja):
+    lonja = make_lonja(config={"bridge": {"Bridge": {"UpstreamTimeoutSec": "1"}}})
+    catalogue = Catalogue(lonja)
+    catalogue.create("A1")
+    with Device(lonja.bridge) as device, Device(lonja.bridge) as other:
+        device.ask(watch("A1", "interval=1"), "JSON", "PRODUCT")
+        lonja.daemon("products").pause()
+        try:
+            problem = device.until(lambda data: "status" in data)
+            assert problem["status"] == 503 and problem["code"] == "A1"
+            start = time.monotonic()
+            other.ask("PING++{}+", "JSON", "PONG")  # nobody waits who wants nothing of it
+            assert time.monotonic() - start < 0.5
+            assert other.ask("GET+PRODUCTS+{}+", "ERROR", "PRODUCTS")["status"] == 503
+        finally:
+            lonja.daemon("products").cont()
+        changed = catalogue.reprice("A1", "3.00")
+        assert device.until(lambda data: data.get("version") == changed["version"]) == changed
 
 
 # Life
