@@ -155,6 +155,8 @@ static void reply_outcome(struct http_request *r, const char *outcome, unsigned 
 {
         size_t n = strlen(answer);
 
+        if (streq(outcome, "replayed"))
+                http_reply_header(r, "Idempotency-Replayed", "true");
         if (streq(outcome, "done") || streq(outcome, "replayed"))
                 http_reply_text(r, status, "application/json", answer);
         else if (n >= 2 && answer[0] == '[')

@@ -14,6 +14,11 @@ EXTRA_DIST += \
 	%D%/test_cli.py \
 	%D%/test_mq.py \
 	%D%/test_pg.py \
+	%D%/test_products.py \
+	%D%/test_products_bulk.py \
+	%D%/test_products_failures.py \
+	%D%/test_products_list.py \
+	%D%/test_products_prices.py \
 	$(NULL)
 
 # Stories about src/pg told to a real server by test_pg.py.

@@ -6,6 +6,7 @@ noinst_PROGRAMS += %D%/listen-exec
 tests_lib_listen_exec_SOURCES = %D%/listen-exec.c
 
 EXTRA_DIST += \
+	%D%/catalogue.py \
 	%D%/devstack.py \
 	%D%/holder.py \
 	%D%/postgres.py \
