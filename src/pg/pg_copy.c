@@ -285,6 +285,9 @@ int pg_session_copy_end(struct pg_session *s, const char *abort_reason)
         if (PQputCopyEnd(c->link.pg, abort_reason) <= 0 || pg_link_flush(&c->link) < 0)
                 return -ECONNRESET;
         s->step = PG_SESSION_RUNNING;
+        /* The server may have refused a row long ago; its answer then lies in libpq's buffer, where no event
+         * announces it. */
+        loop_task_schedule(&s->resume);
         return 0;
 }
 

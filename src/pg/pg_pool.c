@@ -40,6 +40,10 @@
  */
 #define STUCK_USEC (2 * USEC_PER_MSEC)
 
+/* While the server is known to be away a job waits no longer than this: a restart takes less, and whoever
+ * asks during an outage is better told soon than at the end of a long patience. */
+#define DOWN_WAIT_USEC (3 * USEC_PER_SEC)
+
 #define EXCLUSIVE_UNUSED_USEC (60 * USEC_PER_SEC)
 /* A connection that owes an answer and is silent for longer than any statement may take is dead. */
 #define STALL_MARGIN_USEC (5 * USEC_PER_SEC)
@@ -59,7 +63,8 @@ struct pg_pool {
         uint64_t waiting_max;
         usec_t statement_timeout_usec;
         enum pg_state state;
-        bool wanted; /* by a job or warm(): keeps one connection for reads from then on */
+        bool was_told; /* the watch knows a state */
+        bool wanted;   /* by a job or warm(): keeps one connection for reads from then on */
         bool closing;
         unsigned n_failures; /* connects in a row */
         char error[160];
@@ -113,9 +118,11 @@ static void update_state(struct pg_pool *p)
         else if (state == PG_SCHEMA_TOO_NEW)
                 snprintf(p->error, sizeof(p->error), "the schema is newer than this program knows (%d)",
                          SCHEMA_VERSION);
-        if (state == p->state)
+        /* A first connect that failed is news, though it was down before. */
+        if (state == p->state && (p->was_told || p->n_failures == 0))
                 return;
         p->state = state;
+        p->was_told = true;
         if (p->watch)
                 p->watch->changed(p->watch, state);
 }
@@ -228,6 +235,8 @@ static void enqueue(struct pg_query *q)
         struct pg_pool *p = q->pool;
         struct lane *lane = &p->lanes[q->lane];
 
+        if (p->state == PG_DOWN && p->n_failures > 0)
+                q->deadline_usec = MIN_OF(q->deadline_usec, usec_add(pool_now(p), DOWN_WAIT_USEC));
         q->state = PG_QUERY_WAITING;
         list_append(&lane->waiting, &q->link);
         lane->n_waiting++;

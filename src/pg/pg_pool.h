@@ -47,8 +47,8 @@ enum pg_state {
 struct pg_pool;
 
 struct pg_pool_watch {
-        void (*changed)(struct pg_pool_watch *w,
-                        enum pg_state state); /* on change; for logs, STATUS=, readiness */
+        /* On change, and when the first connect failed; for logs, STATUS=, readiness. */
+        void (*changed)(struct pg_pool_watch *w, enum pg_state state);
 };
 
 /* `watch` borrowed, may be NULL. Connects when the first job comes, or by pg_pool_warm(). */
