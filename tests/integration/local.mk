@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	%D%/test_write.py \
 	%D%/test_holder.py \
 	%D%/test_cli.py \
+	%D%/test_kill.py \
 	%D%/test_mq.py \
 	%D%/test_pg.py \
 	%D%/test_products.py \
