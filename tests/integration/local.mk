@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	%D%/test_health.py \
 	%D%/test_write.py \
 	%D%/test_holder.py \
+	%D%/test_http.py \
 	%D%/test_cli.py \
 	%D%/test_kill.py \
 	%D%/test_mq.py \
