@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -28,16 +29,35 @@ DISASTERS = re.compile(
     r"exit -(?:4|6|7|8|11)\b|watchdog timeout|trigger limit")
 
 LONG = os.environ.get("LONJA_LONG") == "1"
+# No test waits for ever: one that hangs fails by name and the run goes on.  @pytest.mark.limit(SECONDS) asks for more.
+LIMIT_SEC = 3600 if LONG else 240
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with LONJA_LONG=1 (./dev test --long)")
+    config.addinivalue_line("markers", "limit(seconds): how long this test may take")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if "long" in item.keywords and not LONG:
             item.add_marker(pytest.mark.skip(reason="long: ./dev test --long"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    marker = item.get_closest_marker("limit")
+    seconds = max(LIMIT_SEC, marker.args[0]) if marker else LIMIT_SEC
+
+    def late(*_):
+        pytest.fail(f"not done after {seconds} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 @pytest.fixture(scope="session")
