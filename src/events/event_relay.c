@@ -244,8 +244,9 @@ static void adopt_lease(struct event_relay *r, bool is_holder)
         if (r->state == RELAY_AWAY && is_holder) {
                 r->state = RELAY_HOLDING;
                 r->confirmed = r->next = r->told = r->metrics.published;
-        } else if (r->state == RELAY_HOLDING && !is_holder) {
-                /* all is published, and then nothing is in flight; or it was taken from us */
+        } else if (r->state == RELAY_HOLDING && (!is_holder || r->metrics.published > r->confirmed)) {
+                /* all is published, and then nothing is in flight; or it was taken from us, and perhaps given
+                 * back by one who has come further */
                 r->state = RELAY_REWINDING;
         }
 }

@@ -18,6 +18,9 @@ EXTRA_DIST += \
 	$(NULL)
 
 # Layers driven by lines on stdin, for tests/integration.
-noinst_PROGRAMS += %D%/mq-probe
+noinst_PROGRAMS += %D%/mq-probe %D%/relay-probe
 tests_lib_mq_probe_SOURCES = %D%/mq-probe.c
 tests_lib_mq_probe_LDADD = libmq.a libservice.a libbase.a $(RABBITMQ_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
+tests_lib_relay_probe_SOURCES = %D%/relay-probe.c
+tests_lib_relay_probe_LDADD = libevents.a libpg.a libmq.a libservice.a libcontract.a libjson.a libbase.a \
+	$(PQ_LIBS) $(RABBITMQ_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
