@@ -7,7 +7,9 @@
  *     http_server.c    listeners, connections, the sweep that closes what stands still, drain
  *     http_port.c      one MHD daemon in the loop
  *     http_receive.c   what MHD tells of a request: line, headers, body
- *     http_request.c   its life and what handlers ask of it
+ *     http_headers.c   what its headers decide
+ *     http_request.c   its life
+ *     http_handler.c   what handlers ask of it
  *     http_reply.c     answers
  *     http_stream.c    answers in pieces
  *     http_router.c    paths
@@ -202,6 +204,16 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd, const cha
                                 const char *version, const char *upload, size_t *upload_size, void **context);
 void http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
                        enum MHD_RequestTerminationCode how);
+
+/* http_headers.c */
+/* Route, query, id and framing; what is wrong is answered. */
+void http_request_take_headers(struct http_request *r, const char *method, const char *version);
+static inline bool http_request_is_streamed(const struct http_request *r)
+{
+        return r->route && r->route->flags & HTTP_ROUTE_STREAM_BODY;
+}
+/* 413 */
+void http_refuse_body(struct http_request *r);
 
 /* http_request.c */
 int http_request_new(struct http_request **ret, struct http_server *s, struct http_port *port,

@@ -16,7 +16,7 @@
 
 struct http_conf {
         uint64_t body_max;             /* MaxBody=1M */
-        uint64_t connections_max;      /* MaxConnections=2000 */
+        uint64_t connections_max;      /* MaxConnections=2000, by each listener: the admin door stays open */
         uint64_t requests_waiting_max; /* MaxRequestsWaiting=10000 in WAITING at once; beyond: 503 */
         usec_t request_timeout_usec;   /* RequestTimeoutSec=10 */
         usec_t keepalive_usec;         /* KeepAliveSec=15 */

@@ -3,6 +3,8 @@
 
 noinst_LIBRARIES += libhttp.a
 libhttp_a_SOURCES = \
+	%D%/http_handler.c \
+	%D%/http_headers.c \
 	%D%/http_internal.h \
 	%D%/http_port.c \
 	%D%/http_receive.c \
