@@ -41,14 +41,14 @@ static int read_silently(const char *prompt, const char *name, char *out, size_t
         struct termios before, silent;
         int r;
 
-        fprintf(stderr, "%s%s: ", prompt, name);
         if (tcgetattr(STDIN_FILENO, &before) < 0)
                 return -1;
         silent = before;
         silent.c_lflag &= ~(tcflag_t)ECHO;
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+        fprintf(stderr, "%s%s: ", prompt, name);
         r = read_line(out, out_size);
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
         fputc('\n', stderr);
         return r;
 }
