@@ -61,7 +61,7 @@ struct reader {
         struct live_query lq;
         struct live *l;
         bool stopped;
-        uint64_t n_ok, n_failed;
+        uint64_t n_ok, n_away, n_failed;
 };
 
 static void reader_go(struct reader *r);
@@ -72,6 +72,8 @@ static void on_read(struct pg_query *q)
 
         if (q->status == 0)
                 r->n_ok++;
+        else if (q->status == -ENOTCONN) /* no server for longer than anybody is asked to wait */
+                r->n_away++;
         else
                 r->n_failed++;
         pg_query_done(q);
