@@ -133,7 +133,9 @@ Lonja is up. Try, in another terminal as well:
   printf 'GET+PRODUCT+{{"code":"P0001"}}+interval=60\\n' | nc {host} {port}
   curl -s -X PATCH -H "Authorization: Bearer $LONJA_TOKEN" -H 'Content-Type: application/merge-patch+json' \\
        -d '{{"selling_price":"12.50"}}' {url}/api/products/P0001
-  lonja db status
+  lonja products list 'selling_price__gte=17' --limit 5
+  lonja products get P0001 --watch
+  lonja status
 
 Logs are in {stack.log_dir}; ./dev down stops everything.""")
 
@@ -151,6 +153,7 @@ Logs are in {stack.log_dir}; ./dev down stops everything.""")
             ("LONJA_AMQP_URL", stack.amqp_url),
             ("LONJA_DATABASE", stack.database),
             ("LONJA_RUNTIME_DIR", stack.run_dir),
+            ("LONJA_SQL_DIR", os.path.join(SOURCE, "sql")),
         ):
             print(f"export {name}={shlex.quote(value)}")
         print(f"export PATH={shlex.quote(self.bin)}:\"$PATH\"")
