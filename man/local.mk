@@ -1,4 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-dist_man_MANS += %D%/lonja.1 %D%/lonja-bridge.8 %D%/lonja-products.8 %D%/lonja.conf.5
+dist_man_MANS += \
+	%D%/lonja.1 \
+	%D%/lonja-bridge.8 \
+	%D%/lonja-products.8 \
+	%D%/lonja-sweep.8 \
+	%D%/lonja.conf.5 \
+	$(NULL)

@@ -196,7 +196,7 @@ static void look_at_events(struct status *s, json_t *found)
         r = pg_ask(s->conf.pg.conninfo, sql, values, ARRAY_SIZE(values), error, sizeof(error));
         if (r < 0) {
                 worsen(s, HEALTH_DEGRADED);
-                say(s, "events", "unknown: %s", r == -EIO || r == -ENOTCONN ? error : strerror(-r));
+                say(s, "events", "unknown: %s", r == -ENODATA || r == -ENOMEM ? strerror(-r) : error);
                 return;
         }
         for (size_t i = 0; i < ARRAY_SIZE(values); i++) {

@@ -5,4 +5,6 @@ noinst_LIBRARIES += libevents.a
 libevents_a_SOURCES = \
 	%D%/event_relay.c \
 	%D%/event_relay.h \
+	%D%/events_conf.c \
+	%D%/events_conf.h \
 	$(NULL)

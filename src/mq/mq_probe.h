@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* A look at the broker for `lonja status`: blocking, each step bounded by BrokerStallSec. It declares nothing
- * and consumes nothing. */
+/* A look at the broker for `lonja status` and the sweep: blocking, each step bounded by BrokerStallSec. It
+ * declares nothing and consumes nothing. */
 
 #include "mq/mq_link.h"
 

@@ -170,7 +170,7 @@ int pg_migrate(const char *conninfo, const char *sql_dir, struct pg_migrate_repo
         r = pg_migrations_load(&all, sql_dir, report->error, n);
         if (r < 0)
                 return r;
-        r = pg_blocking_connect(&pg, conninfo, "lonja db", report->error, n);
+        r = pg_blocking_connect(&pg, conninfo, "lonja db", 0, report->error, n);
         if (r < 0)
                 return r;
         r = pg_blocking_run(pg, LOCK_SQL, NULL, report->error, n);
@@ -194,7 +194,7 @@ int pg_schema_version(const char *conninfo, int *ret_version, char *error, size_
         _cleanup_pg_ PGconn *pg = NULL;
         int r;
 
-        r = pg_blocking_connect(&pg, conninfo, "lonja db", error, error_size);
+        r = pg_blocking_connect(&pg, conninfo, "lonja db", 0, error, error_size);
         if (r < 0)
                 return r;
         return read_version(pg, ret_version, error, error_size);

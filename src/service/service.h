@@ -41,6 +41,9 @@ struct service_daemon {
         const struct conf_table *tables;
         size_t conf_size;
         const struct listen_door *doors;
+        /* A program that does one thing and leaves, started by its timer: it has the same arguments and
+         * configuration, and nothing of what follows `validate`. Returns the exit status. */
+        int (*run_once)(const void *conf);
         /* What the tables cannot say. 0, or -EINVAL with lines in messages. May be NULL. */
         int (*validate)(const void *conf, struct buf *messages);
         /* Builds the daemon and starts it on service_listeners(). Logs what it returns. */

@@ -52,7 +52,7 @@ static void print_help(const struct service_daemon *d)
         printf("Usage: lonja-%s [OPTION]...\n"
                "%s\n"
                "\n"
-               "Started by systemd when somebody knocks at one of its sockets.\n"
+               "Started by systemd %s.\n"
                "\n"
                "      --check           validate the configuration and exit\n"
                "      --config-dir=DIR  read the configuration below DIR (default %s)\n"
@@ -61,7 +61,9 @@ static void print_help(const struct service_daemon *d)
                "      --version         print the version\n"
                "\n"
                "See lonja-%s(8) and lonja.conf(5).\n",
-               d->word, d->summary, LONJA_SYSCONFDIR, d->word);
+               d->word, d->summary,
+               d->run_once ? "when its timer elapses" : "when somebody knocks at one of its sockets",
+               LONJA_SYSCONFDIR, d->word);
 }
 
 /* In file syntax. */
@@ -199,7 +201,7 @@ static int run(const struct service_daemon *d, const char *config_dir)
         }
         buf_done(&messages);
         log_set_level(((const struct service_conf *)s.conf)->log_level);
-        r = service_run(&s);
+        r = d->run_once ? d->run_once(s.conf) : service_run(&s);
         service_free_conf(d, s.conf);
         return r;
 }
