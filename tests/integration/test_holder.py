@@ -76,7 +76,7 @@ def echo(tmp_path_factory, bench):
     write("units/echo.service", SERVICE)
     write("units/echo.socket", "[Socket]\nListenStream=127.0.0.1:8000\nFileDescriptorName=tcp\n")
     write("units/echo-bell.socket",
-          "[Socket]\nListenDatagram=%t/lonja/echo.bell\nFileDescriptorName=bell\nService=echo.service\nSocketMode=0200\n")
+          "[Socket]\nListenDatagram=%t/lonja/echo.bell\nFileDescriptorName=bell\nService=echo.service\nSocketMode=0200\nTriggerLimitIntervalSec=60\n")
     write("etc/credentials/echo/x", "s3cret")
     process = Process.start(
         [sys.executable, os.path.join(SOURCE, "tests/lib/holder.py"), "run", "--units", f"{base}/units",
