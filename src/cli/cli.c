@@ -18,10 +18,7 @@ static const struct cli_option common_options[] = {
 };
 
 static const struct cli_command *const tables[] = {
-        cli_products_commands,
-        cli_user_commands,
-        cli_db_commands,
-        cli_status_commands,
+        cli_products_commands, cli_user_commands, cli_db_commands, cli_setup_commands, cli_status_commands,
 };
 
 #define FOREACH_COMMAND(c)                                                                                   \
@@ -71,7 +68,8 @@ static void print_command_line(const struct cli_command *c)
 static int help_overview(const char *noun)
 {
         printf("lonja - a market hall of small daemons\n\nUsage: lonja %s %s[OPTION...]\n\nCommands:\n",
-               noun ? noun : "NOUN", noun && streq(noun, "status") ? "" : "VERB [OPERAND...] ");
+               noun ? noun : "NOUN",
+               noun && (streq(noun, "status") || streq(noun, "setup")) ? "" : "VERB [OPERAND...] ");
         FOREACH_COMMAND(c)
         {
                 if (!noun || streq(noun, c->noun))

@@ -7,6 +7,8 @@ libcli_a_SOURCES = \
 	%D%/cli.h \
 	%D%/cli_args.c \
 	%D%/cli_args.h \
+	%D%/cli_child.c \
+	%D%/cli_child.h \
 	%D%/cli_conf.c \
 	%D%/cli_conf.h \
 	%D%/cli_db.c \
@@ -24,6 +26,13 @@ libcli_a_SOURCES = \
 	%D%/cli_progress.h \
 	%D%/cli_secret.c \
 	%D%/cli_secret.h \
+	%D%/cli_setup.c \
+	%D%/cli_setup.h \
+	%D%/cli_setup_files.c \
+	%D%/cli_setup_local.c \
+	%D%/cli_setup_place.c \
+	%D%/cli_setup_text.c \
+	%D%/cli_setup_text.h \
 	%D%/cli_status.c \
 	%D%/cli_table.c \
 	%D%/cli_table.h \

@@ -25,6 +25,8 @@ libpg_a_SOURCES = \
 	%D%/pg_migration.h \
 	%D%/pg_params.c \
 	%D%/pg_params.h \
+	%D%/pg_place.c \
+	%D%/pg_place.h \
 	%D%/pg_pool.c \
 	%D%/pg_pool.h \
 	%D%/pg_prepared.c \
