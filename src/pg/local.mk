@@ -33,6 +33,8 @@ libpg_a_SOURCES = \
 	%D%/pg_prepared.h \
 	%D%/pg_query.c \
 	%D%/pg_query.h \
+	%D%/pg_resolve.c \
+	%D%/pg_resolve.h \
 	$(NULL)
 nodist_libpg_a_SOURCES = %D%/schema_version.h
 

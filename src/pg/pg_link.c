@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "pg/pg_cancel.h"
 
@@ -84,35 +85,67 @@ static void on_start_failed(struct loop_timer *t)
         link_fail(l, PQerrorMessage(l->pg));
 }
 
+static int start(struct pg_link *l, const char *const *keywords, const char *const *values)
+{
+        l->pg = PQconnectStartParams(keywords, values, 0);
+        if (!l->pg)
+                return -ENOMEM;
+        PQsetNoticeProcessor(l->pg, ignore_notice, NULL);
+        if (PQstatus(l->pg) == CONNECTION_BAD)
+                return loop_timer_start(&l->timer, l->loop, 0, on_start_failed);
+        /* as if PQconnectPoll() had said so (libpq manual, 34.1) */
+        return watch(l, EPOLLOUT, on_connect_ready);
+}
+
+/* Of several values for a keyword libpq takes the last. */
+static void on_resolved(struct pg_resolve *r)
+{
+        struct pg_link *l = container_of(r, struct pg_link, resolve);
+        const char *keywords[PG_KEYWORDS_MAX + 4], *values[PG_KEYWORDS_MAX + 4];
+        unsigned n = l->params->n;
+
+        if (!r->hosts) {
+                link_fail(l, r->error);
+                return;
+        }
+        memcpy(keywords, l->params->keywords, n * sizeof(*keywords));
+        memcpy(values, l->params->values, n * sizeof(*values));
+        keywords[n] = "host";
+        values[n++] = r->hosts;
+        keywords[n] = "hostaddr";
+        values[n++] = r->addresses;
+        keywords[n] = "port";
+        values[n++] = r->ports;
+        keywords[n] = values[n] = NULL;
+        if (start(l, keywords, values) < 0)
+                link_fail(l, "out of memory");
+}
+
 int pg_link_open(struct pg_link *l, sd_event *loop, const struct pg_params *params,
                  const struct pg_link_handler *handler)
 {
+        const char *hosts = pg_params_get(params, "host");
         int r;
 
         l->loop = loop;
         l->params = params;
         l->handler = handler;
         l->is_connected = false;
-        l->pg = PQconnectStartParams(params->keywords, params->values, 0);
-        if (!l->pg)
-                return -ENOMEM;
-        PQsetNoticeProcessor(l->pg, ignore_notice, NULL);
-        if (PQstatus(l->pg) == CONNECTION_BAD) {
-                r = loop_timer_start(&l->timer, loop, 0, on_start_failed);
-        } else {
-                r = loop_timer_start(&l->timer, loop, PG_CONNECT_USEC, on_timeout);
-                if (r >= 0) /* as if PQconnectPoll() had said so (libpq manual, 34.1) */
-                        r = watch(l, EPOLLOUT, on_connect_ready);
-        }
+        r = loop_timer_start(&l->timer, loop, PG_CONNECT_USEC, on_timeout);
+        if (r >= 0 && !pg_params_get(params, "hostaddr") && pg_resolve_is_needed(hosts))
+                r = pg_resolve_start(&l->resolve, loop, hosts, pg_params_get(params, "port"), on_resolved);
+        else if (r >= 0)
+                r = start(l, params->keywords, params->values);
         if (r < 0)
                 pg_link_close(l);
-        return r < 0 ? r : 0;
+        return MIN_OF(r, 0);
 }
 
 void pg_link_close(struct pg_link *l)
 {
         loop_io_stop(&l->io);
         loop_timer_done(&l->timer);
+        pg_resolve_done(&l->resolve);
         PQfinish(l->pg);
         l->pg = NULL;
         l->is_connected = false;

@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "pg/pg_params.h"
+#include "pg/pg_resolve.h"
 #include "service/loop.h"
 
 /* A server that accepts and then says nothing for this long is treated as absent. */
@@ -24,7 +25,8 @@ struct pg_link {
         const struct pg_link_handler *handler; /* borrowed */
         sd_event *loop;                        /* borrowed */
         const struct pg_params *params;        /* borrowed */
-        PGconn *pg;                            /* owned; NULL when closed */
+        PGconn *pg;                            /* owned; NULL when closed, and while a name is looked up */
+        struct pg_resolve resolve;
         struct loop_io io;
         uint32_t events;
         struct loop_timer timer;

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from postgres import Postgres
+from process import free_port
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("LONJA_BUILD") or os.path.join(SOURCE, "build"))
@@ -101,6 +102,27 @@ def own(bench, pg_template):
 ])
 def test_story(database, story):
     Story(database, story).end()
+
+
+def test_by_name_over_tcp(bench, pg_template):
+    """The name is looked up off the loop; everything else is as over a Unix socket."""
+    port = free_port()
+    server = Postgres(bench.path(f"pg{next(bench.names)}"), template=pg_template,
+                      settings={"listen_addresses": "localhost", "port": str(port)})
+    with server:
+        socket = server.directory
+        subprocess.run(["psql", "-Xq", "-h", socket, "-p", str(port), "-U", "postgres", "-c", "CREATE DATABASE live"],
+                       check=True)
+        conninfo = f"host=localhost port={port} user=postgres dbname=live"
+        assert migrate(conninfo).returncode == 0
+        for story in ("pipelined", "isolated", "copy-out", "cancel"):
+            Story(conninfo, story).end()
+        mixed = f"host=no-such-host.invalid,localhost port={port} user=postgres dbname=live"
+        Story(mixed, "pipelined").end()
+
+
+def test_name_that_does_not_exist():
+    Story("host=no-such-host.invalid dbname=x", "no-server").end()
 
 
 def test_without_a_server(bench):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-pg_tests = test-pg-migration test-pg-params test-pg-pool test-pg-query
+pg_tests = test-pg-migration test-pg-params test-pg-pool test-pg-query test-pg-resolve
 check_PROGRAMS += $(pg_tests)
 TESTS += $(pg_tests)
 
@@ -16,3 +16,5 @@ test_pg_pool_SOURCES = %D%/test-pg-pool.c
 test_pg_pool_LDADD = $(pg_test_libs)
 test_pg_query_SOURCES = %D%/test-pg-query.c
 test_pg_query_LDADD = $(pg_test_libs)
+test_pg_resolve_SOURCES = %D%/test-pg-resolve.c
+test_pg_resolve_LDADD = $(pg_test_libs)
