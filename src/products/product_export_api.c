@@ -11,7 +11,6 @@
 #include <strings.h>
 
 #include "base/str.h"
-#include "pg/pg_copy.h"
 #include "products/product_api.h"
 #include "products/product_input.h"
 #include "products/products.h"
@@ -74,6 +73,8 @@ static void fail(struct export_op *op, int error)
 {
         if (op->has_ended)
                 return;
+        if (error == -EIO)
+                error = product_input_session_error(op->request, &op->session);
         let_go(op);
         if (op->is_streaming)
                 http_stream_end(op->request, false);
@@ -220,9 +221,12 @@ int product_api_export(struct http_request *r)
                 http_reply_text(r, 200, op->format->media, "");
                 return 0;
         }
+        k = pg_session_open(&op->session, d->pool, http_request_deadline(r), &session_handler);
+        if (k < 0)
+                return k;
         k = loop_timer_start(&op->deadline, service_loop(d->service), d->conf->products.bulk_timeout_usec,
                              on_deadline);
         if (k < 0)
-                return k;
-        return pg_session_open(&op->session, d->pool, http_request_deadline(r), &session_handler);
+                let_go(op);
+        return k;
 }

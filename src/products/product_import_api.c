@@ -24,7 +24,6 @@
 #include "base/str.h"
 #include "contract/names.h"
 #include "contract/problem.h"
-#include "pg/pg_copy.h"
 #include "products/product_api.h"
 #include "products/product_import.h"
 #include "products/product_input.h"
@@ -121,9 +120,8 @@ static void fail(struct import_op *op, int error)
         /* Before its COMMIT was sent, a lost transaction is certainly none. */
         if (error == -ECONNRESET && !was_committing)
                 error = -ENOTCONN;
-        /* A deadlock or the like: as good as never begun. */
-        if (error == -EIO && memcmp(op->session.sqlstate, "40", 2) == 0)
-                error = -EBUSY;
+        if (error == -EIO)
+                error = product_input_session_error(op->request, &op->session);
         let_go(op);
         http_reply_error(op->request, error);
 }
@@ -408,7 +406,6 @@ static int read_mode(struct http_request *r, bool *ret_is_create)
 static int start(struct import_op *op, enum import_format format)
 {
         struct products *d = daemon_of(op);
-        usec_t limit = d->conf->products.bulk_timeout_usec;
         int r;
 
         product_import_init(&op->import, format, d->conf->products.import_errors_max);
@@ -416,12 +413,15 @@ static int start(struct import_op *op, enum import_format format)
         auth_digest_init(&op->digest);
         auth_digest_add(&op->digest, op->is_create ? "c" : "r", 1);
         auth_digest_add(&op->digest, format == IMPORT_CSV ? "c" : "n", 1);
-        r = loop_timer_start(&op->deadline, service_loop(d->service), limit, on_deadline);
-        if (r < 0)
-                return r;
         r = pg_session_open(&op->session, d->pool, http_request_deadline(op->request), &session_handler);
         if (r < 0)
                 return r;
+        r = loop_timer_start(&op->deadline, service_loop(d->service), d->conf->products.bulk_timeout_usec,
+                             on_deadline);
+        if (r < 0) {
+                let_go(op);
+                return r;
+        }
         expect_more(op);
         http_body_receive(op->request, &body_handler);
         return 0;

@@ -6,6 +6,7 @@
  * 1; 0 goes on; a negative errno is for begin to return. */
 
 #include "http/http_request.h"
+#include "pg/pg_copy.h"
 #include "products/product.h"
 #include "web/web_input.h"
 
@@ -18,3 +19,6 @@ int product_input_body(struct http_request *r, enum product_form form, const cha
                        struct product *ret);
 /* Whether it is create-only: If-None-Match: *; any other If-None-Match on a write is refused. */
 int product_input_create_only(struct http_request *r, bool *ret);
+/* What an SQL error of a leased connection means for its request, whose journal line gets the server's words:
+ * -EBUSY for what passes (a deadlock, no room, the server stops), else -EIO. Nothing was committed. */
+int product_input_session_error(struct http_request *r, const struct pg_session *session);

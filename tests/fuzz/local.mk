@@ -5,7 +5,7 @@
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
 fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-http-path fuzz-jread \
-	fuzz-list-query fuzz-page-wire fuzz-scalar fuzz-url-query
+	fuzz-list-query fuzz-page-wire fuzz-product fuzz-product-import fuzz-scalar fuzz-url-query
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -60,3 +60,11 @@ fuzz_list_query_LDADD = libweb.a libauth.a libjson.a libbase.a $(JANSSON_LIBS) $
 fuzz_page_wire_SOURCES = %D%/fuzz-page-wire.c $(fuzz_main)
 fuzz_page_wire_LDFLAGS = $(fuzz_ldflags)
 fuzz_page_wire_LDADD = libbridge.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_product_SOURCES = %D%/fuzz-product.c $(fuzz_main)
+fuzz_product_LDFLAGS = $(fuzz_ldflags)
+fuzz_product_LDADD = libproducts.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_product_import_SOURCES = %D%/fuzz-product-import.c $(fuzz_main)
+fuzz_product_import_LDFLAGS = $(fuzz_ldflags)
+fuzz_product_import_LDADD = libproducts.a libjson.a libbase.a $(JANSSON_LIBS)
