@@ -7,11 +7,10 @@ import io
 import json
 import socket
 import threading
-import time
 
 import pytest
 
-from catalogue import Catalogue, Listener, problem, product, unique
+from catalogue import Catalogue, Listener, problem, product, unique, wait
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv"}
@@ -234,13 +233,6 @@ def test_a_client_that_leaves_in_the_middle(own):
         s.close()
     assert own.load([product("B")])["created"] == 1
     assert [p["code"] for p in table(own)] == ["B"]
-
-
-def wait(condition, timeout=20):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 def test_a_client_that_stands_still(make_lonja):

@@ -4,6 +4,7 @@
 
 import itertools
 import json
+import time
 
 import pika
 import requests
@@ -75,10 +76,24 @@ def problem(answer, status, slug, *paths):
     return body
 
 
+def wait(condition, timeout=30):
+    """Until it is so."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+def is_settled(lonja):
+    """Every change that was made has been published."""
+    return lonja.psql("SELECT NOT EXISTS (SELECT FROM outbox) AND last = published FROM event_head, relay").strip() == "t"
+
+
 class Listener:
-    """What RabbitMQ delivers of lonja.events to a queue of its own."""
+    """What RabbitMQ delivers of lonja.events, from now on, to a queue of its own."""
 
     def __init__(self, lonja, pattern="product.*"):
+        wait(lambda: is_settled(lonja))
         self.connection = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url))
         self.channel = self.connection.channel()
         self.channel.exchange_declare("lonja.events", "topic", durable=True)
