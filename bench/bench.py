@@ -28,6 +28,7 @@ N_PRODUCTS = 100000
 CONNECTIONS = (1, 64, 1000)
 PGBENCH_CONNECTIONS_MAX = 64  # a thousand backends on a small machine measure the scheduler
 COLD_STARTS = 20
+SETTLE_SEC = 5
 GUNICORN = ("-k", "gthread", "--threads", "4")  # keeps connections alive, faster here than one thread each
 
 
@@ -138,6 +139,11 @@ class Bench:
                         results.setdefault((name, connections), []).append(result)
         return {key: measure.median(value) for key, value in results.items()}
 
+    def settled(self):
+        """Memory once the load has gone and the daemon has had time to give back what it took."""
+        time.sleep(SETTLE_SEC)
+        return measure.memory(self.stack.daemon("products").pid)
+
     def cold_starts(self, path):
         """From connect() to the first byte, the daemon asleep before each, through the holder."""
         host, port = self.stack.products_url[7:].split(":")
@@ -210,13 +216,15 @@ def report(bench, options):
         "pgbench select, pipelined": bench.sql("get.sql", pipelined=True),
     }
     get = bench.compare(gets)
-    after_get = measure.memory(products.pid)
+    memory = [("idle after one request", idle), ("right after 1,000 clients' GETs", measure.memory(products.pid))]
+    memory.append((f"{SETTLE_SEC} s later", bench.settled()))
     writes = {
         "lonja PATCH": bench.http(bench.stack.products_url, "patch", bench.lonja_pids),
         "pgbench update": bench.sql("update.sql"),
     }
     write = bench.compare(writes)
-    after = measure.memory(products.pid)
+    memory.append(("right after 1,000 clients' PATCHes", measure.memory(products.pid)))
+    memory.append((f"{SETTLE_SEC} s later", bench.settled()))
 
     with open("/proc/cpuinfo") as f:
         cpu = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), platform.machine())
@@ -232,9 +240,8 @@ def report(bench, options):
     for connections in (1, 64):
         ratio(write, "lonja PATCH", "pgbench update", connections)
     print("\nlonja-products\n")
-    print(f"  memory, idle after one request:    {megabytes(idle)}")
-    print(f"  memory, after the GETs:            {megabytes(after_get)}")
-    print(f"  memory, after the PATCHes:         {megabytes(after)}")
+    for when, values in memory:
+        print(f"  memory, {when:36}{megabytes(values)}")
     print(f"  cold start to first byte, healthz: median {statistics.median(cold_health):.1f} ms, "
           f"worst {max(cold_health):.1f} ms of {COLD_STARTS}")
     print(f"  cold start to first byte, product: median {statistics.median(cold_get):.1f} ms, "
@@ -243,8 +250,8 @@ def report(bench, options):
         figures = {f"{name} @{c}": {"rate": r.rate, "p50": r.p50, "p99": r.p99, "errors": r.errors, "cpu": r.cpu}
                    for results in (get, write) for (name, c), r in results.items()}
         with open(options.json, "w") as f:
-            json.dump({"figures": figures, "idle": idle, "after": after, "cold_health": cold_health,
-                       "cold_get": cold_get, "commit_ms": commit.p50}, f, indent=2)
+            json.dump({"figures": figures, "memory": memory, "cold_health": cold_health, "cold_get": cold_get,
+                       "commit_ms": commit.p50}, f, indent=2)
 
 
 if __name__ == "__main__":
