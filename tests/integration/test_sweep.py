@@ -1,142 +1,244 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
-"""lonja-sweep: whoever has work is woken, what expired goes, and nobody is woken in vain."""
+"""lonja-sweep, as its unit runs it: work that nobody rang for, expired rows, servers that are away or hang."""
 
+import contextlib
 import os
 import subprocess
 import time
 
 import pika
+import psycopg2
+import pytest
 
-TASKS = "lonja.tasks.products"
+import holder
+from stack import SOURCE
 
-
-def configured(config=None):
-    """Every ring is told."""
-    return {"sweep": {"Service": {"LogLevel": "debug"}}, **(config or {})}
-
-
-def sweep(lonja):
-    """One run, as the unit starts it; its exit status and what it said."""
-    credentials = os.path.join(lonja.directory, "sweep-credentials")
-    os.makedirs(credentials, exist_ok=True)
-    with open(os.path.join(credentials, "lonja_amqp.password"), "w") as f:
-        f.write(lonja.rmq.password)
-    done = subprocess.run([os.path.join(lonja.build, "lonja-sweep"), "--config-dir", lonja.config_dir],
-                          env={**os.environ, "LONJA_RUNTIME_DIR": lonja.run_dir, "CREDENTIALS_DIRECTORY": credentials},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stderr
+QUEUE = "lonja.tasks.products"
+NEVER = 1e6  # only the tests start it
+OUTBOX = "INSERT INTO outbox (type, entity, version, data) VALUES ('product.updated', 'A1', 1, '{}')"
 
 
-def add_event(lonja):
-    lonja.psql("INSERT INTO outbox (type, entity, version, data) VALUES ('product.updated', 'S', 1, '{}')")
+def start_sweep(lonja):
+    holder.ask(lonja.run_dir, "trigger", "lonja-sweep.timer")
 
 
-def wait_for(condition, timeout=30):
+def sweep(lonja, state="inactive"):
+    """One run: how long it took, and what it had to say."""
+    daemon = lonja.daemon("sweep")
+    size = os.path.getsize(daemon.log) if os.path.exists(daemon.log) else 0
+    begin = time.monotonic()
+    start_sweep(lonja)
+    daemon.wait(state, 60)
+    took = time.monotonic() - begin
+    assert daemon.describe()["last_exit"] == (0 if state == "inactive" else 1)
+    with open(daemon.log) as f:
+        f.seek(size)
+        return took, f.read().splitlines()
+
+
+def starts(lonja):
+    return lonja.daemon("products").describe()["starts"]
+
+
+def wait_until(is_so, timeout=30):
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not is_so():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
-def test_an_event_that_a_crash_left_wakes_products(make_lonja):
-    lonja = make_lonja(sweep_sec=3600, config=configured())
-    add_event(lonja)
-    assert lonja.daemon("products").state == "inactive"
-    status, said = sweep(lonja)
-    assert status == 0 and "Ringing lonja-products: there is work in the database" in said
-    lonja.daemon("products").wait("active")
-    wait_for(lambda: lonja.psql("SELECT published FROM relay") == "1")
+@contextlib.contextmanager
+def channel(lonja):
+    with contextlib.closing(pika.BlockingConnection(pika.URLParameters(lonja.amqp_url + "?heartbeat=0"))) as connection:
+        yield connection.channel()
 
 
-def test_the_timer_does_it_too(make_lonja):
-    lonja = make_lonja(sweep_sec=1, config=configured())
-    add_event(lonja)
-    wait_for(lambda: lonja.psql("SELECT published FROM relay") == "1")
+@contextlib.contextmanager
+def events(lonja):
+    """A function that returns the routing key of the next event."""
+    with channel(lonja) as c:
+        c.exchange_declare("lonja.events", "topic", durable=True)
+        queue = c.queue_declare("", exclusive=True).method.queue
+        c.queue_bind(queue, "lonja.events", "#")
+        yield lambda: next(c.consume(queue, auto_ack=True, inactivity_timeout=30))[0].routing_key
 
 
-def test_messages_in_its_queue_wake_products(make_lonja):
-    lonja = make_lonja(sweep_sec=3600, config=configured())
-    channel = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url)).channel()
-    channel.queue_declare(TASKS, durable=True, arguments={"x-queue-type": "quorum"})
-    assert "Ringing" not in sweep(lonja)[1]
-    channel.confirm_delivery()
-    channel.basic_publish("", TASKS, b"{}")
-    # the broker counts ready messages of a quorum queue in the background
-    wait_for(lambda: "messages in its queue" in sweep(lonja)[1])
-    lonja.daemon("products").wait("active")
+def declare_queue(c):
+    c.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
 
 
-def test_nothing_to_do_wakes_nobody(make_lonja):
-    lonja = make_lonja(sweep_sec=3600, config=configured())
-    status, said = sweep(lonja)
-    assert status == 0 and "Ringing" not in said
-    assert lonja.daemon("products").state == "inactive"
+def put_task(lonja):
+    """And waits until the broker tells of it: it counts what is in a quorum queue in the background."""
+    with channel(lonja) as c:
+        declare_queue(c)
+        c.confirm_delivery()
+        c.basic_publish("", QUEUE, b"{}")
+        wait_until(lambda: c.queue_declare(QUEUE, passive=True).method.message_count == 1)
 
 
-def test_without_the_broker_the_events_are_looked_after_all_the_same(make_lonja):
-    """Products is woken, brings the log up to date, and publishes once the broker is back."""
-    lonja = make_lonja(own_rmq=True, sweep_sec=3600, config=configured())
-    lonja.rmq.stop()
-    add_event(lonja)
-    status, said = sweep(lonja)
-    assert status == 0 and "broker" in said and "Ringing lonja-products" in said
-    wait_for(lambda: lonja.psql("SELECT last FROM event_head") == "1")
-    lonja.rmq.start()
-    wait_for(lambda: lonja.psql("SELECT published FROM relay") == "1", timeout=60)
+@pytest.fixture
+def asleep(make_lonja):
+    """Nobody runs, and nobody has a reason to."""
+    return make_lonja(sweep_sec=NEVER, config={"products": {"Service": {"IdleExitSec": "1"}}})
 
 
-def test_a_stopped_broker_delays_it_by_seconds_only(make_lonja):
-    lonja = make_lonja(own_rmq=True, sweep_sec=3600, config=configured())
-    lonja.rmq.pause()
-    try:
-        start = time.monotonic()
-        status, said = sweep(lonja)
-        assert status == 0 and "broker" in said
-        assert time.monotonic() - start < 15
-    finally:
-        lonja.rmq.cont()
+def test_an_event_in_the_outbox_wakes_products(asleep):
+    with events(asleep) as next_event:
+        asleep.psql(OUTBOX)
+        sweep(asleep)
+        assert next_event() == "product.updated"
+    assert starts(asleep) == 1
+    assert asleep.daemon("products").wait("inactive")
 
 
-def test_without_the_database_it_says_so(make_lonja):
-    lonja = make_lonja(own_pg=True, sweep_sec=3600, config=configured())
-    lonja.pg.stop()
-    status, said = sweep(lonja)
-    assert status == 1 and "database" in said
+def test_an_unpublished_event_of_the_log_wakes_products(asleep):
+    """Its relay died between the commit and the confirm."""
+    asleep.psql("INSERT INTO event SELECT 1, gen_random_uuid(), 'product.deleted', 'A1', 2, '{}', NULL, now();"
+                "UPDATE event_head SET last = 1;"
+                "UPDATE relay SET holder = 'the dead', until = now() - interval '1 s'")
+    with events(asleep) as next_event:
+        sweep(asleep)
+        assert next_event() == "product.deleted"
+
+
+def test_a_message_in_the_queue_wakes_products(asleep):
+    """A foreign publisher knows of no bells."""
+    put_task(asleep)
+    sweep(asleep)
+    wait_until(lambda: starts(asleep) == 1)
+
+
+def test_without_work_nobody_wakes(asleep):
+    assert sweep(asleep)[1] == []  # there is no queue yet
+    with channel(asleep) as c:
+        declare_queue(c)
+    assert sweep(asleep)[1] == []
+    # A knock before now would have been seen: the holder looks at its doors before it answers.
+    assert starts(asleep) == 0
+
+
+def test_the_timer_runs_it(make_lonja):
+    """What a daemon leaves behind when it is killed is published without anybody's help."""
+    lonja = make_lonja(sweep_sec=1)
+    lonja.daemon("products").start()
+    lonja.daemon("products").stop()
+    with events(lonja) as next_event:
+        lonja.psql(OUTBOX)
+        assert next_event() == "product.updated"
+    wait_until(lambda: lonja.daemon("sweep").describe()["starts"] >= 3)
+
+
+# ---- trimming ----
+
+ROWS = """
+INSERT INTO idem (op, key, hash, status, answer, at)
+    SELECT 'x', n, 'h', 200, '', now() - interval '25 h' FROM generate_series(1, 12000) n;
+INSERT INTO idem (op, key, hash, status, answer) VALUES ('x', 'young', 'h', 200, '');
+INSERT INTO account (name, password, scopes) VALUES ('somebody', 'x', 1);
+INSERT INTO session (token_hash, account_id, scopes, address, expires_at)
+    SELECT decode(repeat(n::text, 64), 'hex'), (SELECT id FROM account WHERE name = 'somebody'), 1, 'unix',
+           now() + (n - 2) * interval '1 h' + interval '1 min' FROM generate_series(1, 2) n;
+INSERT INTO login_failure VALUES ('user:old', now() - interval '2 days', 1), ('user:new', now(), 1);
+INSERT INTO event SELECT n, gen_random_uuid(), 'product.updated', 'A1', n, '{}', NULL,
+                         now() - CASE WHEN n <= 12000 THEN interval '8 days' ELSE interval '6 days' END
+    FROM generate_series(1, 12100) n;
+UPDATE event_head SET last = 12100;
+UPDATE relay SET published = 11000, holder = 'somebody slow', until = now() + interval '1 h';
+"""
 
 
 def test_what_has_expired_goes(make_lonja):
-    lonja = make_lonja(sweep_sec=3600, config=configured({"lonja": {"Events": {"KeepEvents": "10"}}}))
-    lonja.psql("""
-        INSERT INTO idem (op, key, hash, status, at)
-            SELECT 'x', i::text, 'h', 200, now() - CASE WHEN i > 100 THEN interval '25 h' ELSE interval '23 h' END
-            FROM generate_series(1, 12100) i;
-        INSERT INTO event ("offset", id, type, entity, version, data, time)
-            SELECT i, gen_random_uuid(), 'product.updated', 'S', i, '{}', now() FROM generate_series(1, 30) i;
-        UPDATE event_head SET last = 30;
-        UPDATE relay SET published = 25;
-        INSERT INTO account (name, password, scopes) VALUES ('ana', 'x', 1);
-        INSERT INTO session (token_hash, account_id, scopes, address, expires_at)
-            SELECT decode(md5(i::text) || md5(i::text), 'hex'), 1, 1, 'here', now() + (i - 3) * interval '1 h'
-            FROM generate_series(1, 6) i""")
-    assert sweep(lonja)[0] == 0
-    assert lonja.psql("SELECT count(*) FROM idem") == "100"
-    assert lonja.psql("SELECT count(*) FROM session") == "3"
-    assert lonja.psql('SELECT min("offset"), count(*) FROM event') == "21|10"
-    assert lonja.psql("SELECT first, last FROM event_head") == "21|30"
+    lonja = make_lonja(sweep_sec=NEVER, config={"lonja": {"Events": {"KeepEvents": "1150"}}})
+    lonja.psql(ROWS)
+    log = "SELECT (SELECT first FROM event_head), min(\"offset\"), max(\"offset\"), count(*) FROM event"
+    sweep(lonja)
+    assert lonja.psql("SELECT key FROM idem") == "young"
+    assert lonja.psql("SELECT get_byte(token_hash, 0) FROM session") == str(0x22)
+    assert lonja.psql("SELECT subject FROM login_failure") == "user:new"
+    assert lonja.psql(log) == "11001|11001|12100|1100"  # old, but not published
+
+    lonja.psql("UPDATE relay SET published = 12100")
+    sweep(lonja)
+    assert lonja.psql(log) == "12001|12001|12100|100"
+
+    lonja.configure({"lonja": {"Events": {"KeepEvents": "10"}}})
+    sweep(lonja)
+    assert lonja.psql(log) == "12091|12091|12100|10"
+    assert sweep(lonja)[1] == []
 
 
-def test_check_names_file_and_line(make_lonja):
-    lonja = make_lonja(sweep_sec=3600, config=configured())
-    path = os.path.join(lonja.config_dir, "sweep.conf")
-    with open(path, "w") as f:
-        f.write("[Events]\nKeepSec=soon\n[Broker]\nUri=http://here\n")
-    done = subprocess.run([os.path.join(lonja.build, "lonja-sweep"), "--config-dir", lonja.config_dir, "--check"],
-                          capture_output=True, text=True)
-    assert done.returncode == 1 and "sweep.conf:2: " in done.stderr
-    with open(path, "w") as f:
-        f.write("[Broker]\nUri=http://here\n")
-    done = subprocess.run([os.path.join(lonja.build, "lonja-sweep"), "--config-dir", lonja.config_dir, "--check"],
-                          capture_output=True, text=True)
-    assert done.returncode == 1 and "Uri=" in done.stderr
-    os.unlink(path)
+# ---- servers away ----
+
+EXPIRED = "INSERT INTO idem (op, key, hash, status, at) VALUES ('x', 'y', 'h', 200, now() - interval '25 h')"
+
+
+def sweep_without_broker(lonja):
+    lonja.psql(EXPIRED)
+    took, said = sweep(lonja)
+    assert took < 20 and len(said) == 1 and said[0].startswith("<5>")
+    assert lonja.psql("SELECT count(*) FROM idem") == "0"
+
+
+def test_broker_away(make_lonja):
+    """The database is swept all the same, and it is no failure; nor is it one that takes long."""
+    lonja = make_lonja(own_rmq=True, sweep_sec=NEVER)
+    lonja.rmq.pause()
+    sweep_without_broker(lonja)
+    lonja.rmq.cont()
+    lonja.rmq.kill9()
+    lonja.psql(OUTBOX)
+    sweep_without_broker(lonja)
+    wait_until(lambda: lonja.psql("SELECT last FROM event_head") == "1")  # products is awake, and waits
+    lonja.rmq.start()
+    wait_until(lambda: lonja.psql("SELECT published FROM relay") == "1", 60)
+
+
+def sweep_without_database(lonja):
+    took, said = sweep(lonja, "failed")
+    assert took < 30 and len(said) == 1 and said[0].startswith("<3>")
+    return said[0]
+
+
+def test_database_away(make_lonja):
+    """A failure, but who has messages is woken."""
+    lonja = make_lonja(own_pg=True, sweep_sec=NEVER, config={"products": {"Service": {"IdleExitSec": "1"}}})
+    lonja.pg.pause()
+    sweep_without_database(lonja)
+    lonja.pg.cont()
+    lonja.pg.stop()
+    put_task(lonja)
+    sweep_without_database(lonja)
+    wait_until(lambda: starts(lonja) == 1)
+    lonja.pg.start()
+    assert sweep(lonja)[1] == []
+
+
+def test_database_hangs_in_the_middle(make_lonja):
+    lonja = make_lonja(own_pg=True, sweep_sec=NEVER)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lonja-sweep' AND wait_event_type = 'Lock'"
+    with contextlib.closing(psycopg2.connect(lonja.database)) as other:
+        other.cursor().execute("LOCK TABLE idem")
+        start_sweep(lonja)
+        wait_until(lambda: lonja.psql(waiting) == "1")
+        lonja.pg.pause()
+        lonja.daemon("sweep").wait("failed", 30)
+        lonja.pg.cont()
+    with open(lonja.daemon("sweep").log) as f:
+        assert "no answer within 10 s" in f.read()
+    assert sweep(lonja)[1] == []
+
+
+# ---- configuration ----
+
+def test_bad_configuration(tmp_path):
+    build = os.environ.get("LONJA_BUILD") or os.path.join(SOURCE, "build")
+    (tmp_path / "lonja.conf").write_text("[Broker]\nUri=http://x\n[Events]\nKeepSec=0\nKeepEvent=1\n")
+    argv = [os.path.join(build, "lonja-sweep"), f"--config-dir={tmp_path}"]
+    checked = subprocess.run([*argv, "--check"], capture_output=True, text=True)
+    assert checked.returncode == 1
+    assert f"{tmp_path}/lonja.conf:4:" in checked.stderr and f"{tmp_path}/lonja.conf:5:" in checked.stderr
+    assert subprocess.run(argv, capture_output=True).returncode == 78
+    (tmp_path / "lonja.conf").write_text("[Broker]\nUri=http://x\n")
+    checked = subprocess.run([*argv, "--check"], capture_output=True, text=True)
+    assert checked.returncode == 1 and "Uri=" in checked.stderr
