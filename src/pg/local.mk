@@ -15,6 +15,8 @@ libpg_a_SOURCES = \
 	%D%/pg_conn.h \
 	%D%/pg_copy.c \
 	%D%/pg_copy.h \
+	%D%/pg_line.c \
+	%D%/pg_line.h \
 	%D%/pg_link.c \
 	%D%/pg_link.h \
 	%D%/pg_listen.c \
@@ -27,6 +29,8 @@ libpg_a_SOURCES = \
 	%D%/pg_params.h \
 	%D%/pg_place.c \
 	%D%/pg_place.h \
+	%D%/pg_pipeline.c \
+	%D%/pg_pipeline.h \
 	%D%/pg_pool.c \
 	%D%/pg_pool.h \
 	%D%/pg_prepared.c \
