@@ -3,6 +3,7 @@
 
 dist_man_MANS += \
 	%D%/lonja.1 \
+	%D%/lonja.7 \
 	%D%/lonja-bridge.8 \
 	%D%/lonja-products.8 \
 	%D%/lonja-sweep.8 \
