@@ -41,8 +41,8 @@
 #define QUERY_TIMEOUT (5 * USEC_PER_SEC)
 #define WINDOW 512 /* in flight; a quarter of it is read at once */
 #define READ_MAX (WINDOW / 4)
-/* A publish that the broker refused is not tried again at once. */
-#define REFUSED_PAUSE (500 * USEC_PER_MSEC)
+/* What was refused or could not be read is not tried again at once. */
+#define RETRY_PAUSE (500 * USEC_PER_MSEC)
 
 static const struct pg_statement turn_statement = {
         "event_relay_turn",
@@ -75,7 +75,7 @@ struct event_relay {
         struct pg_query turn;
         bool is_turning, turn_again;
         bool is_poked, turn_is_poked; /* commits of ours: not yet looked for; looked for by this turn */
-        usec_t not_before_usec;       /* the pause after a refusal */
+        usec_t not_before_usec;       /* the pause after a failure */
 
         enum relay_state state;
         struct pg_query read;
@@ -118,6 +118,11 @@ static void update_hold(struct event_relay *r)
 
 /* ---- Publishing ---- */
 
+static bool is_idle(const struct event_relay *r)
+{
+        return r->n_in_flight == 0 && !r->is_reading;
+}
+
 static void rewind_begin(struct event_relay *r)
 {
         if (r->state == RELAY_HOLDING)
@@ -141,7 +146,7 @@ static void on_published(struct mq_publish *p)
         }
         r->metrics.n_failed++;
         if (p->status == -EIO)
-                r->not_before_usec = usec_add(clock_monotonic_usec(), REFUSED_PAUSE);
+                r->not_before_usec = usec_add(clock_monotonic_usec(), RETRY_PAUSE);
         rewind_begin(r);
 }
 
@@ -195,8 +200,8 @@ static void on_read(struct pg_query *q)
         }
         if (k < 0)
                 log_debug_errno(k, "Relay cannot publish after offset %lld: %m", (long long)r->next);
-        if (k == -EBUSY || k == -EBADMSG)
-                r->not_before_usec = usec_add(clock_monotonic_usec(), REFUSED_PAUSE);
+        if (k < 0 && k != -ENOTCONN) /* the broker's return ends the wait of that one */
+                r->not_before_usec = usec_add(clock_monotonic_usec(), RETRY_PAUSE);
         pg_query_done(q);
         if (k < 0 || r->state != RELAY_HOLDING)
                 rewind_begin(r);
@@ -221,12 +226,10 @@ static void start_read(struct event_relay *r)
 /* What can be done now? */
 static void pump(struct event_relay *r)
 {
-        bool is_idle = r->n_in_flight == 0 && !r->is_reading;
-
         if (r->state == RELAY_HOLDING && !r->is_reading && r->next < r->metrics.head &&
             r->next - r->confirmed + READ_MAX <= WINDOW)
                 start_read(r);
-        if (r->state == RELAY_REWINDING && is_idle) {
+        if (r->state == RELAY_REWINDING && is_idle(r)) {
                 r->state = RELAY_AWAY;
                 loop_task_schedule(&r->turn_task);
                 update_hold(r);
@@ -244,9 +247,10 @@ static void adopt_lease(struct event_relay *r, bool is_holder)
         if (r->state == RELAY_AWAY && is_holder) {
                 r->state = RELAY_HOLDING;
                 r->confirmed = r->next = r->told = r->metrics.published;
+        } else if (r->state == RELAY_HOLDING && !is_holder && is_idle(r)) {
+                r->state = RELAY_AWAY; /* all is published */
         } else if (r->state == RELAY_HOLDING && (!is_holder || r->metrics.published > r->confirmed)) {
-                /* all is published, and then nothing is in flight; or it was taken from us, and perhaps given
-                 * back by one who has come further */
+                /* it was taken from us, and perhaps given back by one who has come further */
                 r->state = RELAY_REWINDING;
         }
 }
