@@ -15,6 +15,8 @@ libproducts_a_SOURCES = \
 	%D%/product_import_api.c \
 	%D%/product_input.c \
 	%D%/product_input.h \
+	%D%/product_lookup.c \
+	%D%/product_lookup.h \
 	%D%/product_store.c \
 	%D%/product_store.h \
 	%D%/product_write_api.c \

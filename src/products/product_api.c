@@ -12,67 +12,51 @@
 
 #define PRODUCT_ANSWER_SIZE 512 /* fits nearly every product: one allocation for the answer */
 
-struct read_op {
+struct get_op {
         struct http_request *request;
-        struct pg_query query;
+        struct product_find find;
 };
 
-static void read_op_done(void *op)
+static void get_op_done(void *op)
 {
-        pg_query_done(&((struct read_op *)op)->query);
-}
-
-static struct read_op *read_op_new(struct http_request *r)
-{
-        struct read_op *op = http_request_op(r, sizeof(*op), read_op_done);
-
-        if (op)
-                op->request = r;
-        return op;
-}
-
-static int submit(struct read_op *op)
-{
-        struct products *d = http_request_context(op->request);
-
-        return pg_query_submit(&op->query, d->pool, PG_LANE_READ, http_request_deadline(op->request));
+        product_find_cancel(&((struct get_op *)op)->find);
 }
 
 /* ---- One product ---- */
 
-static void on_found(struct pg_query *q)
+static void on_found(struct product_find *f, int status, const struct pg_query *q, size_t row)
 {
-        struct read_op *op = container_of(q, struct read_op, query);
-        struct http_request *r = op->request;
+        struct http_request *r = container_of(f, struct get_op, find)->request;
         struct buf body = BUF_EMPTY;
 
-        if (q->status < 0) {
-                http_reply_error(r, q->status);
+        if (status < 0) {
+                http_reply_error(r, status);
                 return;
         }
-        if (pg_query_rows(q) == 0) {
+        if (!q) {
                 product_input_not_found(r, http_request_segment(r, "code"));
                 return;
         }
-        if (web_etag_not_modified(r, product_store_row_version(q, 0)))
+        if (web_etag_not_modified(r, product_store_row_version(q, row)))
                 return;
         (void)buf_reserve(&body, PRODUCT_ANSWER_SIZE);
-        product_store_write_row(&body, q, 0);
+        product_store_write_row(&body, q, row);
         http_reply_buf(r, 200, "application/json", &body);
 }
 
 int product_api_get(struct http_request *r)
 {
-        struct read_op *op;
+        struct products *d = http_request_context(r);
+        struct get_op *op;
         const char *code;
 
         if (web_input_parameters(r, NULL) != 0 || product_input_code(r, &code) != 0)
                 return 0;
-        op = read_op_new(r);
+        op = http_request_op(r, sizeof(*op), get_op_done);
         if (!op)
                 return -ENOMEM;
-        product_store_find(&op->query, code, on_found);
-        return submit(op);
+        op->request = r;
+        return product_find_submit(&op->find, d->lookup, code, http_request_deadline(r), on_found);
 }
 
 /* ---- Lists ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/decimal.h"
@@ -23,9 +24,15 @@ enum product_column {
 };
 enum price_column { PRICE_VERSION, PRICE_BUYING, PRICE_SELLING, PRICE_AT, N_PRICE_COLUMNS };
 
-static const struct pg_statement find_statement = {
-        "product_find",
-        "SELECT " PRODUCT_COLUMNS " FROM product WHERE code = $1 AND deleted_at IS NULL",
+#define FIND_SQL "SELECT " PRODUCT_COLUMNS " FROM product WHERE deleted_at IS NULL AND code "
+
+/* The number of codes is part of the statement: an array of unknown length would be planned anew each time,
+ * since the planner thinks that ten rows cost more than the few it then sees. */
+static const struct pg_statement find_1_statement = {"product_find_1", FIND_SQL "= $1"};
+static const struct pg_statement find_4_statement = {"product_find_4", FIND_SQL "IN ($1, $2, $3, $4)"};
+static const struct pg_statement find_16_statement = {
+        "product_find_16",
+        FIND_SQL "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 };
 static const struct pg_statement create_statement = {
         "product_create",
@@ -82,10 +89,18 @@ const struct web_list_resource product_history_resource = {
         .fields = price_fields,
 };
 
-void product_store_find(struct pg_query *q, const char *code, pg_query_fn complete)
+void product_store_find(struct pg_query *q, const char *const *codes, size_t n_codes, pg_query_fn complete)
 {
-        pg_query_init(q, &find_statement, complete);
-        pg_query_text(q, code);
+        size_t n_params = n_codes == 1 ? 1 : n_codes <= 4 ? 4 : PRODUCT_FIND_MANY;
+
+        assert(n_codes >= 1 && n_codes <= PRODUCT_FIND_MANY);
+        pg_query_init(q,
+                      n_params == 1   ? &find_1_statement
+                      : n_params == 4 ? &find_4_statement
+                                      : &find_16_statement,
+                      complete);
+        for (size_t i = 0; i < n_params; i++)
+                pg_query_text(q, i < n_codes ? codes[i] : NULL);
 }
 
 static void add_price(struct pg_query *q, bool is_present, int64_t cents)
@@ -209,6 +224,11 @@ void product_store_write_row(struct buf *out, const struct pg_query *q, size_t r
         write_time(out, ",\"updated_at\":", q, row, UPDATED_AT);
         write_plain(out, ",\"version\":", q, row, VERSION);
         buf_append_char(out, '}');
+}
+
+const char *product_store_row_code(const struct pg_query *q, size_t row)
+{
+        return pg_row_text(q, row, CODE);
 }
 
 int64_t product_store_row_version(const struct pg_query *q, size_t row)

@@ -18,8 +18,9 @@ struct product_write {
         const char *request_id; /* borrowed */
 };
 
-/* READ: a row for product_store_write_row(), or none. */
-void product_store_find(struct pg_query *q, const char *code, pg_query_fn complete);
+/* READ: for each of the codes that has a product a row for product_store_write_row(), in no order. */
+#define PRODUCT_FIND_MANY 16 /* codes in one statement; as many as a query has parameters */
+void product_store_find(struct pg_query *q, const char *const *codes, size_t n_codes, pg_query_fn complete);
 /* WRITE */
 void product_store_create(struct pg_query *q, const struct product_write *w, const char *code,
                           const struct product *p, pg_query_fn complete);
@@ -36,6 +37,7 @@ void product_store_adjust_prices(struct pg_query *q, const struct product_write 
 /* The JSON of a product, straight from a row of product_store_find() or of the list: no tree, no copy but
  * one. The version is the last column. */
 void product_store_write_row(struct buf *out, const struct pg_query *q, size_t row);
+const char *product_store_row_code(const struct pg_query *q, size_t row);
 int64_t product_store_row_version(const struct pg_query *q, size_t row);
 
 extern const struct web_list_resource product_list_resource;

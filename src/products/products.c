@@ -150,6 +150,9 @@ static int connect_servers(struct products *d)
                         &d->pool_watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the database pool: %m");
+        r = product_lookup_new(&d->lookup, service_loop(d->service), d->pool);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the look-up: %m");
         r = mq_link_new(&d->link, service_loop(d->service), &d->conf->broker, &topology, false,
                         &d->link_watch);
         if (r < 0)
@@ -185,6 +188,7 @@ static void products_free(void *daemon)
         web_done(&d->web);
         event_relay_free(d->relay);
         mq_link_free(d->link);
+        product_lookup_free(d->lookup);
         pg_pool_free(d->pool);
         net_tls_free(d->tls);
         free(d);

@@ -6,6 +6,7 @@
 
 #include "events/event_relay.h"
 #include "net/net_tls.h"
+#include "products/product_lookup.h"
 #include "products/products_conf.h"
 #include "service/log.h"
 #include "web/web.h"
@@ -20,6 +21,7 @@ struct products {
         struct service *service;          /* borrowed */
         const struct products_conf *conf; /* borrowed, replaced by reload */
         struct pg_pool *pool;             /* owned, as all below */
+        struct product_lookup *lookup;
         struct mq_link *link;
         struct event_relay *relay;
         struct net_tls *tls; /* NULL without an https door */

@@ -17,7 +17,14 @@ static void write_all(struct buf *out, const struct metric *metrics, size_t n)
 
 static void write_catalogue(const struct products *d, struct buf *out)
 {
+        struct product_lookup_metrics lookup;
+
+        product_lookup_metrics(d->lookup, &lookup);
         const struct metric metrics[] = {
+                {"lonja_products_lookups_total", "counter", "Products that were asked for by code.",
+                 lookup.n_finds},
+                {"lonja_products_lookup_statements_total", "counter",
+                 "Statements that asked the database for them.", lookup.n_statements},
                 {"lonja_products_imports_total", "counter", "Imports that were committed.",
                  d->counters.n_imports},
                 {"lonja_products_imported_rows_total", "counter", "Products in committed imports.",

@@ -2,7 +2,11 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """One product at a time: fields, versions, conditions, keys."""
 
+import json
+import os
+import random
 import re
+import socket
 import threading
 
 import pytest
@@ -154,6 +158,37 @@ def test_methods(api):
     answer = api.post("/api/products/A1", json={})
     problem(answer, 405, "method-not-allowed")
     assert {m.strip() for m in answer.headers["Allow"].split(",")} >= {"GET", "PUT", "PATCH", "DELETE"}
+
+
+def test_many_at_once_get_their_own(api, lonja):
+    """Look-ups share statements: each still gets its own product, its own 404, its own 304."""
+    made = [api.create(description=f"shared {i}") for i in range(20)]
+    host, port = lonja.products_url.removeprefix("http://").split(":")
+    rng, wanted = random.Random(3), []
+    for i in range(300):
+        product_ = rng.choice(made)
+        wanted.append(rng.choice([(product_["code"], 200, product_), (product_["code"], 304, None),
+                                  (f"none-{i}", 404, None)]))
+
+    def request(code, status):
+        condition = 'If-None-Match: "1"\r\n' if status == 304 else ""
+        return f"GET /api/products/{code} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{condition}\r\n".encode()
+
+    sockets = [socket.create_connection((host, int(port))) for _ in wanted]
+    for s, (code, status, _) in zip(sockets, wanted):
+        s.sendall(request(code, status))
+    for s in sockets[::7]:
+        s.close()  # some do not wait for it
+    for i, (s, (code, status, body)) in enumerate(zip(sockets, wanted)):
+        if i % 7 == 0:
+            continue
+        with s, s.makefile("rb") as answer:
+            text = answer.read()
+        assert text.startswith(f"HTTP/1.1 {status} ".encode()), (code, text)
+        if status == 200:
+            assert json.loads(text.split(b"\r\n\r\n", 1)[1]) == body
+        elif status == 404:
+            assert code.encode() in text
 
 
 # Versions and conditions
@@ -441,8 +476,6 @@ def test_schema_is_served(api):
 
 
 def test_garbage_leaves_the_daemon_serving(api, lonja):
-    import os
-    import socket
     host, port = lonja.products_url.removeprefix("http://").split(":")
     for _ in range(4):
         with socket.create_connection((host, int(port))) as s:
