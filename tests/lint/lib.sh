@@ -31,7 +31,8 @@ sources() {
 # everything that people wrote
 all_sources() {
 	{
-		sources src sql systemd etc man proto www tests bench debian -- '*' | grep -vE '\.(pyc|png|ico|der|pem)$'
+		sources src sql systemd etc man proto www tests bench debian -- '*' | grep -vE '\.(pyc|png|ico|der|pem)$' |
+			grep -vE '^debian/(autoreconf\.|\.debhelper/|tmp/|lonja(-[a-z]+)?/|files$|.*\.(substvars|debhelper.*)$)' # by debhelper
 		for f in README.md Makefile.am configure.ac dev .ci/run; do [ -e "$f" ] && echo "$f"; done
 	} | sort
 }
