@@ -4,7 +4,6 @@
 
 tests/lib/mq-probe.c is the daemon; it says what its loop sees, and how late its loop ever was."""
 
-import collections
 import itertools
 import socket
 import subprocess
@@ -69,24 +68,6 @@ def drain(ch, queue, n=None, idle=1.0):
             break
     ch.cancel()
     return got
-
-
-def drain_until(url, queue, wanted):
-    """Every message of a queue, at least those: just after a crash a quorum queue may refuse its first consumers."""
-    bodies = collections.Counter()
-    deadline = time.monotonic() + 60
-    while not wanted <= set(bodies) and time.monotonic() < deadline:
-        try:
-            bodies.update(body for _, _, body in drain(channel(url), queue))
-        except pika.exceptions.AMQPError:
-            time.sleep(0.2)
-    return bodies
-
-
-def remember(rmq):
-    """The broker keeps the record of a new queue in a buffer for a while: killed in the first seconds, it forgets a
-    durable queue with all that was confirmed to be in it. Real queues are older than that."""
-    rmq.ctl("eval", "mnesia:sync_log().")
 
 
 def wait_up(p):
@@ -370,50 +351,6 @@ def test_a_blocked_broker_is_away_for_publishers_and_keeps_what_it_has(own_rmq, 
 
 
 # ---- brokers that die ----
-
-def test_kill9_under_load_loses_nothing_confirmed(own_rmq, probe, scale):
-    """Everybody retries until confirmed: all is there, repeats allowed, and the link comes back by itself."""
-    p = probe(own_rmq.url())
-    n, kills = scale(3000, 20000), scale(2, 8)
-    remember(own_rmq)
-    p.send(f"pump a {n} work.x")
-    for _ in range(kills):
-        time.sleep(0.15)
-        own_rmq.kill9()
-        p.expect("down", timeout=10)
-        own_rmq.start()
-        p.expect("up|pumped", timeout=60)
-    tries = int(p.seen(r"pumped a \d+ (\d+)", timeout=120).group(1))
-    wanted = {f"a-{i}" for i in range(n)}
-    bodies = drain_until(own_rmq.url(), "probe.q", wanted)
-    print(f"\n{n} messages, {kills} kills: {tries} tries, {sum(bodies.values()) - n} repeats")
-    assert set(bodies) == wanted
-
-
-def test_unsettled_deliveries_come_again_and_stale_acks_do_no_harm(own_rmq, probe):
-    p = probe(own_rmq.url())
-    p.send("consume probe.q 10 0 0")
-    p.expect("started")
-    p.send("publish a 10 work.x 1 0")
-    first = [m.groups() for m in p.collect(r"delivery (\d+) (\d+) 0", 10)]
-    remember(own_rmq)
-    own_rmq.kill9()
-    p.expect("lost")
-    own_rmq.start()
-    p.expect("started", timeout=60)
-    for generation, tag in first:  # of the dead connection
-        p.send("ack", generation, tag)
-    again = p.collect(r"delivery (\d+) (\d+) (\d) (\S+)", 10)
-    assert {m.group(4) for m in again} == {f"a-{i}" for i in range(10)}
-    assert {m.group(1) for m in again} == {"2"}
-    for m in again:
-        p.send("ack", *m.groups()[:2])
-    wait_up(p)
-    p.send("publish b 1 work.x 1 0")
-    p.expect(r"delivery 2 \d+ 0 b-0")  # the connection lives: no unknown tag was sent
-    p.close()
-    assert [body for _, _, body in drain(channel(own_rmq.url()), "probe.q")] == ["b-0"]
-
 
 def test_restart_brings_the_exclusive_queue_back(own_rmq, probe):
     p = probe(own_rmq.url())
