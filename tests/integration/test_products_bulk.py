@@ -326,6 +326,9 @@ def test_a_slow_reader_costs_little_memory(own):
     """Back-pressure reaches PostgreSQL: the daemon does not hold what the client has not read."""
     own.load(product(f"P{i:05}", description="x" * 9000) for i in range(4000))
     pid = own.lonja.daemon("products").pid
+    with open(f"/proc/{pid}/maps") as f:
+        if "libasan" in f.read():
+            pytest.skip("AddressSanitizer keeps what was freed: resident memory tells nothing")
 
     def resident():
         with open(f"/proc/{pid}/statm") as f:
