@@ -39,9 +39,9 @@ static void session_watch_slowness(struct session *s)
         }
 }
 
-void session_leave(struct session *s)
+/* All that could call back or write, but the stream itself. */
+static void session_stop_work(struct session *s)
 {
-        s->state = SESSION_LEAVING;
         s->ask = session_ask_free(s->ask);
         session_stop_watches(s);
         bearer_hold_drop(&s->bearer);
@@ -49,6 +49,12 @@ void session_leave(struct session *s)
         expiry_stop(&s->silent);
         expiry_stop(&s->slow);
         list_remove(&s->ready_link);
+}
+
+void session_leave(struct session *s)
+{
+        s->state = SESSION_LEAVING;
+        session_stop_work(s);
         net_stream_finish(&s->stream);
 }
 
@@ -289,13 +295,7 @@ struct session *session_free(struct session *s)
         if (!s)
                 return NULL;
         b = s->bridge;
-        s->ask = session_ask_free(s->ask);
-        session_stop_watches(s);
-        bearer_hold_drop(&s->bearer);
-        expiry_stop(&s->quiet);
-        expiry_stop(&s->silent);
-        expiry_stop(&s->slow);
-        list_remove(&s->ready_link);
+        session_stop_work(s);
         list_remove(&s->link);
         net_stream_close(&s->stream);
         net_acceptor_closed(&s->door->acceptor);
