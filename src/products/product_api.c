@@ -70,7 +70,7 @@ int product_api_list(struct http_request *r)
         k = web_list_parse(r, &product_list_resource, &list);
         if (k != 0)
                 return MIN_OF(k, 0);
-        return web_list_submit(list, r, d->pool, product_store_write_row);
+        return web_list_submit(list, r, d->backend.pool, product_store_write_row);
 }
 
 int product_api_history(struct http_request *r)
@@ -85,5 +85,5 @@ int product_api_history(struct http_request *r)
         k = web_list_parse(r, &product_history_resource, &list);
         if (k != 0)
                 return MIN_OF(k, 0);
-        return web_list_submit(list, r, d->pool, product_store_write_price);
+        return web_list_submit(list, r, d->backend.pool, product_store_write_price);
 }

@@ -221,7 +221,7 @@ int product_api_export(struct http_request *r)
                 http_reply_text(r, 200, op->format->media, "");
                 return 0;
         }
-        k = pg_session_open(&op->session, d->pool, http_request_deadline(r), &session_handler);
+        k = pg_session_open(&op->session, d->backend.pool, http_request_deadline(r), &session_handler);
         if (k < 0)
                 return k;
         k = loop_timer_start(&op->deadline, service_loop(d->service), d->conf->products.bulk_timeout_usec,

@@ -256,7 +256,7 @@ static void on_committed(struct import_op *op)
 
         d->counters.n_imports++;
         d->counters.n_imported += op->import.n_rows;
-        event_relay_poke(d->relay);
+        event_relay_poke(d->backend.relay);
         let_go(op);
         reply_outcome(op->request, "done", op->status, op->answer);
 }
@@ -413,7 +413,8 @@ static int start(struct import_op *op, enum import_format format)
         auth_digest_init(&op->digest);
         auth_digest_add(&op->digest, op->is_create ? "c" : "r", 1);
         auth_digest_add(&op->digest, format == IMPORT_CSV ? "c" : "n", 1);
-        r = pg_session_open(&op->session, d->pool, http_request_deadline(op->request), &session_handler);
+        r = pg_session_open(&op->session, d->backend.pool, http_request_deadline(op->request),
+                            &session_handler);
         if (r < 0)
                 return r;
         r = loop_timer_start(&op->deadline, service_loop(d->service), d->conf->products.bulk_timeout_usec,

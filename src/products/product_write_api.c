@@ -48,7 +48,7 @@ static void on_written(struct pg_query *q)
         struct products *d = http_request_context(op->request);
 
         if (q->status == 0)
-                event_relay_poke(d->relay);
+                event_relay_poke(d->backend.relay);
         web_write_reply(op->request, q);
 }
 
@@ -56,7 +56,7 @@ static int submit(struct write_op *op, enum pg_lane lane, usec_t deadline_usec)
 {
         struct products *d = http_request_context(op->request);
 
-        return pg_query_submit(&op->query, d->pool, lane, deadline_usec);
+        return pg_query_submit(&op->query, d->backend.pool, lane, deadline_usec);
 }
 
 static int submit_write(struct write_op *op, const char *code)

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-/* The wiring of lonja-products, and what it says about its dependencies. */
+/* The wiring of lonja-products. */
 
 #include <errno.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "contract/names.h"
 #include "products/products.h"
-#include "service/log_ids.h"
-
-#define TRANSITIONS_PER_MINUTE 6 /* a dependency that flaps says so three times, not for ever */
+#include "web/web_doors.h"
 
 static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {NULL}};
 static const struct mq_queue queues[] = {{NULL}};
@@ -25,141 +22,22 @@ static const struct http_route *const routes[] = {
         NULL,
 };
 
-/* ---- Dependencies ---- */
-
-static bool is_broker_up(void *context, const char **ret_reason)
-{
-        struct products *d = context;
-
-        *ret_reason = mq_link_error(d->link);
-        return mq_link_is_up(d->link);
-}
-
-static const struct web_dependency dependencies[] = {
-        {"database", true, NULL}, /* asked by a query */
-        {"broker", false, is_broker_up},
-        {NULL},
-};
-
-static void tell_status(struct products *d)
-{
-        bool database = pg_pool_state(d->pool) == PG_UP, broker = mq_link_is_up(d->link);
-        const char *pool_error = pg_pool_error(d->pool), *link_error = mq_link_error(d->link);
-
-        if (service_is_draining(d->service))
-                return;
-        service_status(d->service, "Serving; database %s%s%s, broker %s%s%s", database ? "up" : "down",
-                       database || !*pool_error ? "" : ": ", database ? "" : pool_error,
-                       broker ? "up" : "down", broker || !*link_error ? "" : ": ", broker ? "" : link_error);
-}
-
-static void log_transition(struct log_limit *limit, int priority, const char *message_id, const char *what,
-                           const char *reason)
-{
-        unsigned suppressed = 0;
-
-        if (!log_limit_pass(limit, TRANSITIONS_PER_MINUTE, &suppressed))
-                return;
-        log_fields(priority, LOG_FIELDS({"MESSAGE_ID", message_id}), "%s%s%s", what, *reason ? ": " : "",
-                   reason);
-        if (suppressed > 0)
-                log_fields(priority, NULL, "%u such messages were held back before", suppressed);
-}
-
-static void on_pool_changed(struct pg_pool_watch *w, enum pg_state state)
-{
-        struct products *d = container_of(w, struct products, pool_watch);
-        const char *error = pg_pool_error(d->pool);
-
-        switch (state) {
-        case PG_UP:
-                log_transition(&d->pool_limit, LOG_INFO, LOG_ID_DATABASE_UP, "Database up", "");
-                event_relay_poke(d->relay);
-                break;
-        case PG_DOWN:
-                log_transition(&d->pool_limit, LOG_WARNING, LOG_ID_DATABASE_DOWN, "Database down", error);
-                break;
-        case PG_SCHEMA_PENDING:
-                log_transition(&d->pool_limit, LOG_WARNING, LOG_ID_SCHEMA_PENDING,
-                               "Database waits for its migration", error);
-                break;
-        case PG_SCHEMA_TOO_NEW:
-                log_transition(&d->pool_limit, LOG_ERR, LOG_ID_SCHEMA_TOO_NEW, "Database is too new", error);
-                break;
-        }
-        tell_status(d);
-}
-
-static void on_link_changed(struct mq_link_watch *w, bool up)
-{
-        struct products *d = container_of(w, struct products, link_watch);
-
-        if (up)
-                log_transition(&d->link_limit, LOG_INFO, LOG_ID_BROKER_UP, "Broker up", "");
-        else
-                log_transition(&d->link_limit, LOG_WARNING, LOG_ID_BROKER_DOWN, "Broker down",
-                               mq_link_error(d->link));
-        tell_status(d);
-}
-
-/* ---- Life ---- */
-
-static int listen_on(struct products *d, const struct listen_socket *s)
-{
-        bool is_tls = streq(s->door->name, "https");
-        int r;
-
-        if (s->door->kind == LISTEN_DATAGRAM)
-                return 0;
-        if (is_tls && !d->tls) {
-                r = net_tls_load(&d->tls);
-                if (r < 0)
-                        return log_error_errno(
-                                r, "The https socket needs the credentials tls.crt and tls.key: %m");
-        }
-        r = http_server_listen(d->server, s->fd, s->door->kind == LISTEN_STREAM_UNIX, is_tls ? d->tls : NULL);
-        if (r < 0)
-                return log_error_errno(r, "Cannot serve the socket %s: %m", s->door->name);
-        return 1;
-}
-
-static int listen_on_all(struct products *d)
-{
-        const struct listen_set *set = service_listeners(d->service);
-        unsigned n_served = 0;
-        int r;
-
-        for (size_t i = 0; i < set->n_sockets; i++) {
-                r = listen_on(d, &set->sockets[i]);
-                if (r < 0)
-                        return r;
-                n_served += (unsigned)r;
-        }
-        if (n_served == 0)
-                return log_error_errno(-ENOENT, "No socket to serve: start lonja-products.socket, not this");
-        return 0;
-}
-
 static int connect_servers(struct products *d)
 {
+        const struct web_backend_setup setup = {
+                .name = "lonja-products",
+                .database = &d->conf->database,
+                .broker = &d->conf->broker,
+                .topology = &topology,
+        };
         int r;
 
-        d->pool_watch.changed = on_pool_changed;
-        d->link_watch.changed = on_link_changed;
-        r = pg_pool_new(&d->pool, service_loop(d->service), &d->conf->database, "lonja-products",
-                        &d->pool_watch);
+        r = web_backend_open(&d->backend, d->service, &setup);
         if (r < 0)
-                return log_error_errno(r, "Cannot set up the database pool: %m");
-        r = product_lookup_new(&d->lookup, service_loop(d->service), d->pool);
+                return r;
+        r = product_lookup_new(&d->lookup, service_loop(d->service), d->backend.pool);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the look-up: %m");
-        r = mq_link_new(&d->link, service_loop(d->service), &d->conf->broker, &topology, false,
-                        &d->link_watch);
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the broker link: %m");
-        r = event_relay_new(&d->relay, d->service, d->pool, d->link);
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the event relay: %m");
         return 0;
 }
 
@@ -168,13 +46,14 @@ static void describe_web(struct products *d)
         d->web_context.web = &d->web;
         d->web = (struct web){
                 .service = d->service,
-                .pool = d->pool,
+                .pool = d->backend.pool,
                 .auth = &d->conf->auth,
-                .dependencies = dependencies,
-                .dependency_context = d,
+                .dependencies = web_backend_dependencies,
+                .dependency_context = &d->backend,
                 .schema = products_schema,
                 .schema_size = products_schema_size,
                 .metrics = products_metrics,
+                .metrics_context = d,
         };
 }
 
@@ -186,10 +65,8 @@ static void products_free(void *daemon)
                 return;
         http_server_free(d->server);
         web_done(&d->web);
-        event_relay_free(d->relay);
-        mq_link_free(d->link);
         product_lookup_free(d->lookup);
-        pg_pool_free(d->pool);
+        web_backend_close(&d->backend);
         net_tls_free(d->tls);
         free(d);
 }
@@ -219,11 +96,11 @@ static int products_start(struct service *service, const void *conf, void **ret_
                 goto finish;
         }
         d->web.server = d->server;
-        r = listen_on_all(d);
+        r = web_doors_open(d->server, d->service, &d->tls);
         if (r < 0)
                 goto finish;
-        pg_pool_warm(d->pool);
-        tell_status(d);
+        pg_pool_warm(d->backend.pool);
+        web_backend_tell(&d->backend);
         *ret_daemon = TAKE_PTR(d);
 finish:
         products_free(d);
@@ -245,7 +122,7 @@ static void products_ring(void *daemon)
 {
         struct products *d = daemon;
 
-        event_relay_poke(d->relay);
+        event_relay_poke(d->backend.relay);
 }
 
 static void products_drain(void *daemon)
@@ -253,7 +130,7 @@ static void products_drain(void *daemon)
         struct products *d = daemon;
 
         http_server_drain(d->server);
-        event_relay_drain(d->relay);
+        event_relay_drain(d->backend.relay);
 }
 
 static const struct listen_door doors[] = {

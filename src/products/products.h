@@ -4,12 +4,10 @@
 
 /* lonja-products: what the process is made of. The handlers get it by http_request_context(). */
 
-#include "events/event_relay.h"
 #include "net/net_tls.h"
 #include "products/product_lookup.h"
 #include "products/products_conf.h"
-#include "service/log.h"
-#include "web/web.h"
+#include "web/web_backend.h"
 
 struct products_counters {
         uint64_t n_imports, n_imported, n_exports, n_adjustments;
@@ -20,15 +18,10 @@ struct products {
         struct web web;
         struct service *service;          /* borrowed */
         const struct products_conf *conf; /* borrowed, replaced by reload */
-        struct pg_pool *pool;             /* owned, as all below */
-        struct product_lookup *lookup;
-        struct mq_link *link;
-        struct event_relay *relay;
-        struct net_tls *tls; /* NULL without an https door */
+        struct web_backend backend;
+        struct product_lookup *lookup; /* owned, as all below */
+        struct net_tls *tls;           /* NULL without an https door */
         struct http_server *server;
-        struct pg_pool_watch pool_watch;
-        struct mq_link_watch link_watch;
-        struct log_limit pool_limit, link_limit;
         struct products_counters counters;
 };
 

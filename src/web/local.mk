@@ -9,8 +9,12 @@ libweb_a_SOURCES = \
 	%D%/web_account.h \
 	%D%/web_address.c \
 	%D%/web_address.h \
+	%D%/web_backend.c \
+	%D%/web_backend.h \
 	%D%/web_cursor.c \
 	%D%/web_cursor.h \
+	%D%/web_doors.c \
+	%D%/web_doors.h \
 	%D%/web_etag.c \
 	%D%/web_etag.h \
 	%D%/web_guard.c \

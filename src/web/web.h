@@ -38,6 +38,7 @@ struct web {
         const char *schema; /* the OpenAPI document, JSON text */
         size_t schema_size;
         void (*metrics)(void *context, struct buf *out); /* the daemon's own lines; may be NULL */
+        void *metrics_context;
         struct http_server *server;
         struct log_limit login_limit; /* refused logins are told to the journal, not their every repetition */
 };
@@ -54,7 +55,13 @@ const struct auth_identity *web_identity(const struct http_request *r);
 extern const struct http_route web_health_routes[];  /* /healthz /readyz /metrics /api/schema */
 extern const struct http_route web_account_routes[]; /* /api/sessions... /api/users... */
 
-/* One metric with its HELP and TYPE ("counter", "gauge"), for `metrics`. */
-void web_metric(struct buf *out, const char *name, const char *type, const char *help, uint64_t value);
+/* For `metrics`: figures with their HELP and TYPE ("counter", "gauge"). */
+struct web_metric {
+        const char *name, *type, *help;
+        uint64_t value;
+};
+void web_metrics(struct buf *out, const struct web_metric *metrics, size_t n);
+/* HELP and TYPE alone, for a family whose samples carry labels and are written by hand. */
+void web_metric_family(struct buf *out, const char *name, const char *type, const char *help);
 
 void web_done(struct web *w);
