@@ -39,10 +39,7 @@ all_sources() {
 
 # shell scripts by their first line
 shell_sources() {
-	all_sources | while read -r f; do
-		head -c 64 "$f" | head -n 1 | grep -qE '^#!.*\b(ba)?sh\b|^# shellcheck shell=' && echo "$f"
-		case $f in *.sh) echo "$f" ;; esac
-	done | sort -u
+	all_sources | xargs awk 'FNR == 1 && (/^#!.*[\/ ](ba)?sh( |$)/ || /^# shellcheck shell=/ || FILENAME ~ /\.sh$/) { print FILENAME }'
 }
 
 # result NAME: reads the breaches from stdin
