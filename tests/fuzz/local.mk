@@ -4,8 +4,8 @@
 # A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
-fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cursor fuzz-etag fuzz-event-message fuzz-http-path fuzz-jread \
-	fuzz-list-query fuzz-page-wire fuzz-product fuzz-product-import fuzz-scalar fuzz-url-query
+fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cron fuzz-cursor fuzz-etag fuzz-event-message fuzz-http-path fuzz-jread \
+	fuzz-list-query fuzz-page-wire fuzz-product fuzz-product-import fuzz-scalar fuzz-url-query fuzz-zone
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -68,3 +68,11 @@ fuzz_product_LDADD = libproducts.a libjson.a libbase.a $(JANSSON_LIBS)
 fuzz_product_import_SOURCES = %D%/fuzz-product-import.c $(fuzz_main)
 fuzz_product_import_LDFLAGS = $(fuzz_ldflags)
 fuzz_product_import_LDADD = libproducts.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_cron_SOURCES = %D%/fuzz-cron.c $(fuzz_main)
+fuzz_cron_LDFLAGS = $(fuzz_ldflags)
+fuzz_cron_LDADD = libscheduler.a libbase.a
+
+fuzz_zone_SOURCES = %D%/fuzz-zone.c $(fuzz_main)
+fuzz_zone_LDFLAGS = $(fuzz_ldflags)
+fuzz_zone_LDADD = libscheduler.a libbase.a

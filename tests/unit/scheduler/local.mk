@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+
+scheduler_tests = test-firing-plan test-recurrence test-zone
+check_PROGRAMS += $(scheduler_tests)
+TESTS += $(scheduler_tests)
+
+test_firing_plan_SOURCES = %D%/test-firing-plan.c
+test_firing_plan_LDADD = libscheduler.a libbase.a $(CMOCKA_LIBS)
+
+test_recurrence_SOURCES = %D%/test-recurrence.c
+test_recurrence_LDADD = libscheduler.a libbase.a $(CMOCKA_LIBS)
+
+test_zone_SOURCES = %D%/test-zone.c
+test_zone_LDADD = libscheduler.a libbase.a $(CMOCKA_LIBS)
