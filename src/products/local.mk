@@ -32,13 +32,8 @@ nodist_libproducts_a_SOURCES = %D%/products_schema.c
 EXTRA_DIST += %D%/products.openapi.json
 CLEANFILES += %D%/products_schema.c
 
-# The document goes into the program byte by byte: it is served as it was written.
-%D%/products_schema.c: %D%/products.openapi.json %D%/local.mk
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && { \
-	printf '/* SPDX-License-Identifier: Apache-2.0 */\n/* SPDX-FileCopyrightText: Lonja contributors */\n\n'; \
-	printf '/* Made from products.openapi.json. */\n\n#include "products/products.h"\n\nconst char products_schema[] = {\n'; \
-	od -An -v -tu1 $(srcdir)/%D%/products.openapi.json | $(SED) -e 's/[0-9][0-9]*/&,/g'; \
-	printf '0};\nconst size_t products_schema_size = sizeof(products_schema) - 1;\n'; } >$@.tmp && mv $@.tmp $@
+%D%/products_schema.c: %D%/products.openapi.json $(embed_schema_script)
+	$(embed_schema) products $(srcdir)/%D%/products.openapi.json
 
 sbin_PROGRAMS += lonja-products
 lonja_products_SOURCES = %D%/main.c

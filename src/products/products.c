@@ -22,6 +22,13 @@ static const struct http_route *const routes[] = {
         NULL,
 };
 
+static const struct web_schema *const schemas[] = {
+        &products_schema,
+        &web_account_schema,
+        &web_operation_schema,
+        NULL,
+};
+
 static int connect_servers(struct products *d)
 {
         const struct web_backend_setup setup = {
@@ -50,8 +57,7 @@ static void describe_web(struct products *d)
                 .auth = &d->conf->auth,
                 .dependencies = web_backend_dependencies,
                 .dependency_context = &d->backend,
-                .schema = products_schema,
-                .schema_size = products_schema_size,
+                .schemas = schemas,
                 .metrics = products_metrics,
                 .metrics_context = d,
         };

@@ -28,9 +28,8 @@ struct products {
 extern const struct service_daemon products_daemon;
 extern const struct http_route products_routes[];
 
-/* The OpenAPI document, made from products.openapi.json by the build. */
-extern const char products_schema[];
-extern const size_t products_schema_size;
+/* Made from products.openapi.json by the build. */
+extern const struct web_schema products_schema;
 
 /* The daemon's own lines of /metrics. */
 void products_metrics(void *context, struct buf *out);

@@ -27,6 +27,8 @@ libweb_a_SOURCES = \
 	%D%/web_plan.c \
 	%D%/web_plan.h \
 	%D%/web_private.h \
+	%D%/web_schema.c \
+	%D%/web_schema.h \
 	%D%/web_session_api.c \
 	%D%/web_user_api.c \
 	%D%/web_value.c \
@@ -34,3 +36,16 @@ libweb_a_SOURCES = \
 	%D%/web_write.c \
 	%D%/web_write.h \
 	$(NULL)
+nodist_libweb_a_SOURCES = %D%/web_account_schema.c %D%/web_operation_schema.c
+
+EXTRA_DIST += %D%/embed-schema %D%/web_account.openapi.json %D%/web_operation.openapi.json
+CLEANFILES += $(nodist_libweb_a_SOURCES)
+
+# A daemon's own document: its rule ends with $(embed_schema) NAME FILE.
+embed_schema_script = $(srcdir)/%D%/embed-schema
+embed_schema = $(AM_V_GEN)$(MKDIR_P) $(@D) && embed() { $(SHELL) $(embed_schema_script) "$$@" >$@.tmp && mv $@.tmp $@; } && embed
+
+%D%/web_account_schema.c: %D%/web_account.openapi.json %D%/embed-schema
+	$(embed_schema) web_account $(srcdir)/%D%/web_account.openapi.json
+%D%/web_operation_schema.c: %D%/web_operation.openapi.json %D%/embed-schema
+	$(embed_schema) web_operation $(srcdir)/%D%/web_operation.openapi.json

@@ -13,6 +13,7 @@
 #include "http/http_server.h"
 #include "pg/pg_pool.h"
 #include "service/log.h"
+#include "web/web_schema.h"
 
 /* What a route may say in http_route.scope beside AUTH_*. A route that names a scope needs it; GET routes
  * with AUTH_READ follow AnonymousRead=. 0 = open to everyone. */
@@ -35,8 +36,7 @@ struct web {
         const struct auth_conf *auth;
         const struct web_dependency *dependencies; /* ends with name NULL */
         void *dependency_context;
-        const char *schema; /* the OpenAPI document, JSON text */
-        size_t schema_size;
+        const struct web_schema *const *schemas; /* the parts of the OpenAPI document; ends with NULL */
         void (*metrics)(void *context, struct buf *out); /* the daemon's own lines; may be NULL */
         void *metrics_context;
         struct http_server *server;

@@ -143,14 +143,13 @@ static int on_metrics(struct http_request *r)
 
 static int on_schema(struct http_request *r)
 {
-        const struct web *w = web_of(r);
-        struct buf body = BUF_EMPTY;
+        json_t *document;
+        int k;
 
-        buf_append(&body, w->schema, w->schema_size);
-        if (buf_error(&body) < 0)
-                return -ENOMEM;
-        http_reply_buf(r, 200, "application/json", &body);
-        buf_done(&body);
+        k = web_schema_unite(web_of(r)->schemas, &document);
+        if (k < 0)
+                return k;
+        http_reply_json(r, 200, document);
         return 0;
 }
 

@@ -17,5 +17,5 @@ test_product_import_LDADD = libproducts.a libjson.a libbase.a $(JANSSON_LIBS) $(
 test_product_store_SOURCES = %D%/test-product-store.c
 test_product_store_LDADD = $(lonja_products_LDADD) $(CMOCKA_LIBS)
 
-test_products_schema_SOURCES = %D%/test-products-schema.c
+test_products_schema_SOURCES = %D%/test-products-schema.c $(schema_test_sources)
 test_products_schema_LDADD = $(lonja_products_LDADD) $(CMOCKA_LIBS)

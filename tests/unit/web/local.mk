@@ -28,3 +28,6 @@ test_weblist_LDADD = $(web_test_libs)
 
 test_write_SOURCES = %D%/test-write.c $(web_test_fakes)
 test_write_LDADD = $(web_test_libs)
+
+# For the daemons' own tests.
+schema_test_sources = %D%/schema-test.c %D%/schema-test.h
