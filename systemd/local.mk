@@ -7,11 +7,16 @@ systemd_sockets = \
 	%D%/lonja-products-bell.socket \
 	%D%/lonja-products-https.socket \
 	%D%/lonja-bridge.socket \
-	%D%/lonja-bridge-tcps.socket
+	%D%/lonja-bridge-tcps.socket \
+	%D%/lonja-gateway.socket \
+	%D%/lonja-gateway-admin.socket \
+	%D%/lonja-gateway-bell.socket \
+	%D%/lonja-gateway-https.socket
 systemd_services = \
 	%D%/lonja.service \
 	%D%/lonja-bridge.service \
 	%D%/lonja-db.service \
+	%D%/lonja-gateway.service \
 	%D%/lonja-products.service \
 	%D%/lonja-sweep.service
 systemd_generated = $(systemd_services) %D%/tmpfiles.d/lonja.conf

@@ -16,6 +16,7 @@ include %D%/unit/web/local.mk
 include %D%/unit/products/local.mk
 include %D%/unit/bridge/local.mk
 include %D%/unit/scheduler/local.mk
+include %D%/unit/gateway/local.mk
 include %D%/unit/cli/local.mk
 include %D%/lib/local.mk
 include %D%/fuzz/local.mk

@@ -306,6 +306,7 @@ void setup_write_units(struct setup *s)
         if (resolve_both(s, &database, &broker) < 0)
                 return; /* what an earlier run wrote is better than nothing */
         write_unit(s, "lonja-products", &database, &broker);
+        write_unit(s, "lonja-gateway", &database, &broker);
         write_unit(s, "lonja-sweep", &database, &broker);
         write_unit(s, "lonja-db", &database, NULL);
         write_unit(s, "lonja-bridge", NULL, &broker);

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%D%/test_bridge.py \
 	%D%/test_auth.py \
 	%D%/test_dev.py \
+	%D%/test_gateway.py \
 	%D%/test_health.py \
 	%D%/test_write.py \
 	%D%/test_holder.py \

@@ -149,6 +149,7 @@ Logs are in {stack.log_dir}; ./dev down stops everything.""")
         for name, value in (
             ("LONJA_PRODUCTS_URL", stack.products_url),
             ("LONJA_BRIDGE", f"{host}:{port}"),
+            ("LONJA_GATEWAY_URL", stack.gateway_url),
             ("LONJA_TOKEN", stack.token),
             ("LONJA_AMQP_URL", stack.amqp_url),
             ("LONJA_DATABASE", stack.database),

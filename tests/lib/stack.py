@@ -24,6 +24,8 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 ADMIN = "admin"
 # Credential folders by the users that the units run as.
 CREDENTIAL_USERS = ("lonja", "lonja-bridge")
+# Shipped disabled, for want of a certificate.
+TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-gateway-https.socket")
 
 
 class AdminConnection(http.client.HTTPConnection):
@@ -154,7 +156,8 @@ class Stack:
             if os.path.isdir(folder):
                 argv += ["--units", folder]
         if self.tls:
-            argv += ["--enable", "lonja-products-https.socket", "--enable", "lonja-bridge-tcps.socket"]
+            for name in TLS_SOCKETS:
+                argv += ["--enable", name]
         if self.sweep_sec:
             argv += ["--sweep-sec", str(self.sweep_sec)]
         if self.user:
@@ -275,6 +278,14 @@ class Stack:
     @property
     def products_tls_url(self):
         return f"https://{self._door('products', 'https')}"
+
+    @property
+    def gateway_url(self):
+        return f"http://{self._door('gateway', 'http')}"
+
+    @property
+    def gateway_tls_url(self):
+        return f"https://{self._door('gateway', 'https')}"
 
     def _host_port(self, word, name):
         host, _, port = self._door(word, name).rpartition(":")

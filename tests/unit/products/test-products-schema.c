@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-#include "products/products.h"
 #include "../web/schema-test.h"
+#include "products/products.h"
 
 int main(void)
 {
         static const struct web_schema *const parts[] = {&products_schema, &web_account_schema,
                                                          &web_operation_schema, NULL};
-        static const struct http_route *const tables[] = {products_routes, web_account_routes, web_health_routes,
-                                                          NULL};
+        static const struct http_route *const tables[] = {products_routes, web_account_routes,
+                                                          web_health_routes, NULL};
 
         return schema_test_run("products_schema", &(struct schema_test){parts, tables});
 }

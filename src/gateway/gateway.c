@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+/* The wiring of lonja-gateway. */
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "contract/names.h"
+#include "gateway/gateway.h"
+#include "web/web_doors.h"
+
+static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {NULL}};
+static const struct mq_queue queues[] = {{NULL}};
+static const struct mq_binding bindings[] = {{NULL}};
+static const struct mq_topology topology = {exchanges, queues, bindings};
+
+static const struct http_route *const routes[] = {
+        gateway_routes,
+        web_account_routes,
+        web_health_routes,
+        NULL,
+};
+
+static const struct web_schema *const schemas[] = {
+        &gateway_schema,
+        &web_account_schema,
+        &web_operation_schema,
+        NULL,
+};
+
+/* A consumer of a queue cannot be woken by AMQP: to take records at once, it has to be there. */
+static void stay_if_wanted(struct gateway *d, bool wanted)
+{
+        if (wanted == d->is_resident)
+                return;
+        d->is_resident = wanted;
+        (wanted ? service_hold : service_release)(d->service);
+}
+
+static int open_backend(struct gateway *d)
+{
+        const struct web_backend_setup setup = {
+                .name = "lonja-gateway",
+                .database = &d->conf->database,
+                .broker = &d->conf->broker,
+                .topology = &topology,
+                .consumes = true,
+        };
+
+        return web_backend_open(&d->backend, d->service, &setup);
+}
+
+static void describe_web(struct gateway *d)
+{
+        d->web_context.web = &d->web;
+        d->web = (struct web){
+                .service = d->service,
+                .pool = d->backend.pool,
+                .auth = &d->conf->auth,
+                .dependencies = web_backend_dependencies,
+                .dependency_context = &d->backend,
+                .schemas = schemas,
+                .metrics = gateway_metrics,
+                .metrics_context = d,
+        };
+}
+
+/* The doors that people and programs come by. */
+static int open_doors(struct gateway *d)
+{
+        const struct http_server_setup setup = {
+                .routes = routes,
+                .context = d,
+                .guard = web_guard,
+                .conf = &d->conf->http,
+        };
+        int r;
+
+        r = http_server_new(&d->server, d->service, &setup);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the HTTP server: %m");
+        d->web.server = d->server;
+        return web_doors_open(d->server, d->service, &d->tls);
+}
+
+static void gateway_free(void *daemon)
+{
+        struct gateway *d = daemon;
+
+        if (!d)
+                return;
+        http_server_free(d->server);
+        web_done(&d->web);
+        web_backend_close(&d->backend);
+        net_tls_free(d->tls);
+        free(d);
+}
+
+static int gateway_start(struct service *service, const void *conf, void **ret_daemon)
+{
+        struct gateway *d = new0(struct gateway, 1);
+        int r;
+
+        if (!d)
+                return log_error_errno(-ENOMEM, "Cannot start: %m");
+        d->service = service;
+        d->conf = conf;
+        r = open_backend(d);
+        if (r < 0)
+                goto finish;
+        describe_web(d);
+        r = open_doors(d);
+        if (r < 0)
+                goto finish;
+        stay_if_wanted(d, d->conf->gateway.amqp_records);
+        pg_pool_warm(d->backend.pool);
+        web_backend_tell(&d->backend);
+        *ret_daemon = TAKE_PTR(d);
+finish:
+        gateway_free(d);
+        return r;
+}
+
+/* Servers' addresses and certificates are read at start; limits, rights and times change at once. */
+static void gateway_reload(void *daemon, const void *conf)
+{
+        struct gateway *d = daemon;
+
+        d->conf = conf;
+        d->web.auth = &d->conf->auth;
+        http_server_reload(d->server, &d->conf->http);
+        if (!service_is_draining(d->service))
+                stay_if_wanted(d, d->conf->gateway.amqp_records);
+}
+
+/* The bell says that something lies in a queue or in the outbox. The queues are consumed while the process
+ * is there; the relay looks. */
+static void gateway_ring(void *daemon)
+{
+        struct gateway *d = daemon;
+
+        event_relay_poke(d->backend.relay);
+}
+
+static void gateway_drain(void *daemon)
+{
+        struct gateway *d = daemon;
+
+        http_server_drain(d->server);
+        event_relay_drain(d->backend.relay);
+        stay_if_wanted(d, false);
+}
+
+static const struct listen_door doors[] = {
+        {"http", LISTEN_STREAM_INET, false},
+        {"https", LISTEN_STREAM_INET, false},
+        {"admin", LISTEN_STREAM_UNIX, false},
+        {"bell", LISTEN_DATAGRAM, false},
+        {NULL},
+};
+
+const struct service_daemon gateway_daemon = {
+        .word = "gateway",
+        .summary = "message records by any door, users and sessions",
+        .tables = gateway_conf_tables,
+        .conf_size = sizeof(struct gateway_conf),
+        .doors = doors,
+        .start = gateway_start,
+        .reload = gateway_reload,
+        .ring = gateway_ring,
+        .drain = gateway_drain,
+        .free = gateway_free,
+};

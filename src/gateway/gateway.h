@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* lonja-gateway: what the process is made of. The handlers get it by http_request_context().
+ *
+ * Each domain (message records, calculations, ...) is files of its own with one member here; what it needs is
+ * opened after the backend and closed before it (gateway.c), its routes are in routes.c. */
+
+#include "gateway/gateway_conf.h"
+#include "net/net_tls.h"
+#include "web/web_backend.h"
+
+struct gateway {
+        struct web_context web_context; /* first: the guard finds it there */
+        struct web web;
+        struct service *service;         /* borrowed */
+        const struct gateway_conf *conf; /* borrowed, replaced by reload */
+        struct web_backend backend;
+        struct net_tls *tls; /* owned, as below; NULL without an https door */
+        struct http_server *server;
+        bool is_resident; /* holds the service: AmqpRecords= */
+};
+
+extern const struct service_daemon gateway_daemon;
+extern const struct http_route gateway_routes[];
+
+/* Made from gateway.openapi.json by the build. */
+extern const struct web_schema gateway_schema;
+
+/* The daemon's own lines of /metrics. */
+void gateway_metrics(void *context, struct buf *out);

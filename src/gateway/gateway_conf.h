@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* The options of lonja-gateway(8): gateway.conf(5). */
+
+#include "auth/auth.h"
+#include "http/http_server.h"
+#include "mq/mq_link.h"
+#include "pg/pg_pool.h"
+#include "service/service.h"
+
+/* Section [Gateway]. */
+struct gateway_own_conf {
+        bool amqp_records; /* AmqpRecords=yes: stay, so that a message on lonja.records is a record at once */
+};
+
+struct gateway_conf {
+        struct service_conf service; /* first */
+        struct pg_conf database;
+        struct mq_conf broker;
+        struct http_conf http;
+        struct auth_conf auth;
+        struct gateway_own_conf gateway;
+};
+
+extern const struct conf_table gateway_conf_tables[];

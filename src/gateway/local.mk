@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+
+noinst_LIBRARIES += libgateway.a
+libgateway_a_SOURCES = \
+	%D%/gateway.c \
+	%D%/gateway.h \
+	%D%/gateway_conf.c \
+	%D%/gateway_conf.h \
+	%D%/gateway_metrics.c \
+	%D%/routes.c \
+	$(NULL)
+nodist_libgateway_a_SOURCES = %D%/gateway_schema.c
+
+EXTRA_DIST += %D%/gateway.openapi.json
+CLEANFILES += %D%/gateway_schema.c
+
+%D%/gateway_schema.c: %D%/gateway.openapi.json $(embed_schema_script)
+	$(embed_schema) gateway $(srcdir)/%D%/gateway.openapi.json
+
+sbin_PROGRAMS += lonja-gateway
+lonja_gateway_SOURCES = %D%/main.c
+lonja_gateway_LDADD = libgateway.a libweb.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
+	libcontract.a libjson.a libservice.a libbase.a \
+	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
+	$(SYSTEMD_LIBS)
