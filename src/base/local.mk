@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/decimal.c %D%/decimal.h \
 	%D%/fd.c %D%/fd.h \
+	%D%/header.c %D%/header.h \
 	%D%/id.c %D%/id.h \
 	%D%/list.h \
 	%D%/macro.h \

@@ -6,7 +6,17 @@
 
 #define EVENTS_EXCHANGE "lonja.events" /* topic; CloudEvents 1.0 JSON; routing key = event type */
 #define DEAD_EXCHANGE "lonja.dead"     /* direct; dead letters */
+
+/* Queues. A dead letter of one goes to DEAD_EXCHANGE by the queue's name, and so into "<name>.dead". */
+#define RECORDS_QUEUE "lonja.records"
+#define CALCULATIONS_QUEUE "lonja.calculations"
 #define PRODUCTS_QUEUE "lonja.tasks.products"
+#define CALCULATOR_TASKS_QUEUE "lonja.tasks.calculator"
+#define HTTP_TASKS_QUEUE "lonja.tasks.http"
+#define SCHEDULE_RESULTS_QUEUE "lonja.schedule.results"
+/* The daemon that consumes it, "products": whose bell to ring (service_ring()) after a publish was confirmed.
+ * NULL for a queue of others. */
+const char *queue_daemon(const char *queue);
 
 #define EVENT_PRODUCT_CREATED "product.created"
 #define EVENT_PRODUCT_UPDATED "product.updated"

@@ -156,7 +156,7 @@ static int publish_row(struct event_relay *r, const struct pg_query *q, size_t r
         int64_t offset = pg_row_int(q, row, 0);
         const char *id = pg_row_text(q, row, 1), *type = pg_row_text(q, row, 2);
         const char *request_id = pg_row_is_null(q, row, 6) ? NULL : pg_row_text(q, row, 6);
-        const struct mq_header headers[] = {{HEADER_REQUEST_ID, request_id}, {0}};
+        const struct header headers[] = {{HEADER_REQUEST_ID, request_id}, {0}};
         struct event_slot *slot = &r->window[offset % WINDOW];
         _cleanup_(buf_done) struct buf body = BUF_EMPTY;
         struct mq_message message;

@@ -12,6 +12,8 @@ libmq_a_SOURCES = \
 	%D%/mq_consume.h \
 	%D%/mq_content.c \
 	%D%/mq_content.h \
+	%D%/mq_field.c \
+	%D%/mq_field.h \
 	%D%/mq_link.c \
 	%D%/mq_link.h \
 	%D%/mq_loop.h \

@@ -8,6 +8,9 @@
 #include "mq/mq_link.h"
 #include "mq/mq_publish.h"
 
+#define MQ_DELIVERY_HEADERS_MAX 64 /* Celery sends 17, a dead letter adds four */
+#define MQ_DELIVERY_ITEMS_MAX 16   /* of a list; a longer one is HEADER_OTHER */
+
 struct mq_delivery {
         /* what to settle; carries the connection's generation, so that a stale ack is dropped */
         uint64_t tag;
@@ -15,6 +18,9 @@ struct mq_delivery {
         bool redelivered;
         const char *exchange, *routing_key; /* valid during the call-back, as all below; never NULL */
         const char *content_type, *message_id, *correlation_id, *reply_to, *type, *request_id;
+        const char *content_encoding;
+        unsigned priority;            /* 0 when absent */
+        const struct header *headers; /* the first MQ_DELIVERY_HEADERS_MAX; never NULL */
         const char *body;
         size_t body_size;
 };

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "mq/mq_field.h"
 #include "mq/mq_socket.h"
 
 void mq_content_reset(struct mq_content *c)
@@ -54,15 +55,6 @@ static uint64_t returned_tag(const amqp_basic_properties_t *p)
         return v && v->kind == AMQP_FIELD_KIND_I64 && v->value.i64 > 0 ? (uint64_t)v->value.i64 : 0;
 }
 
-static amqp_bytes_t request_id(const amqp_basic_properties_t *p)
-{
-        const amqp_field_value_t *v = find_header(p, MQ_HEADER_REQUEST_ID);
-
-        if (v && (v->kind == AMQP_FIELD_KIND_UTF8 || v->kind == AMQP_FIELD_KIND_BYTES))
-                return v->value.bytes;
-        return amqp_empty_bytes;
-}
-
 static const char *append(char **at, const void *p, size_t n)
 {
         char *start = *at;
@@ -74,22 +66,26 @@ static const char *append(char **at, const void *p, size_t n)
         return start;
 }
 
-/* Everything that is kept lives in one block: strings first, the body last. */
+/* Everything that is kept lives in one block: headers first, then strings, the body last. */
 static int make_incoming(struct mq_content *c, const amqp_basic_properties_t *p)
 {
         struct {
                 amqp_flags_t flag;
                 amqp_bytes_t value;
                 const char **into;
-        } parts[6] = {
+        } parts[] = {
                 {AMQP_BASIC_CONTENT_TYPE_FLAG, p->content_type, NULL},
                 {AMQP_BASIC_MESSAGE_ID_FLAG, p->message_id, NULL},
                 {AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id, NULL},
                 {AMQP_BASIC_REPLY_TO_FLAG, p->reply_to, NULL},
                 {AMQP_BASIC_TYPE_FLAG, p->type, NULL},
-                {p->_flags, request_id(p), NULL},
+                {AMQP_BASIC_CONTENT_ENCODING_FLAG, p->content_encoding, NULL},
         };
-        size_t size = strlen(c->exchange) + strlen(c->routing_key) + 2 + c->body_expected + 1;
+        const amqp_table_t *table = p->_flags & AMQP_BASIC_HEADERS_FLAG ? &p->headers : &amqp_empty_table;
+        struct headers_size headers = mq_fields_measure(table);
+        size_t size = strlen(c->exchange) + strlen(c->routing_key) + 2 + c->body_expected + 1 +
+                      headers.n_structs * sizeof(struct header) + headers.n_bytes;
+        struct header *structs;
         struct mq_incoming *in;
         struct mq_delivery *d;
         char *at;
@@ -110,8 +106,14 @@ static int make_incoming(struct mq_content *c, const amqp_basic_properties_t *p)
         parts[2].into = &d->correlation_id;
         parts[3].into = &d->reply_to;
         parts[4].into = &d->type;
-        parts[5].into = &d->request_id;
-        at = in->bytes;
+        parts[5].into = &d->content_encoding;
+        structs = (struct header *)(void *)in->bytes;
+        at = in->bytes + headers.n_structs * sizeof(struct header);
+        d->headers = mq_fields_copy(table, &structs, &at);
+        d->request_id = header_text(d->headers, MQ_HEADER_REQUEST_ID);
+        if (!d->request_id)
+                d->request_id = "";
+        d->priority = p->_flags & AMQP_BASIC_PRIORITY_FLAG ? p->priority : 0;
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
                 *parts[i].into = append(&at, parts[i].value.bytes, parts[i].value.len);
         d->exchange = append(&at, c->exchange, strlen(c->exchange));

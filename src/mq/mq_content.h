@@ -21,7 +21,7 @@ struct mq_incoming {
         struct list_link link;
         struct mq_delivery delivery; /* strings and body point into `bytes` */
         char *body;                  /* the same place, for whoever fills it */
-        char bytes[];
+        _Alignas(struct header) char bytes[];
 };
 
 enum mq_content_phase { MQ_CONTENT_NONE, MQ_CONTENT_HEADER, MQ_CONTENT_BODY };

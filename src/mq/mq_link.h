@@ -37,6 +37,12 @@ struct mq_queue {
         const char *name;                 /* "" = exclusive, server-named, gone with the connection */
         const char *type;                 /* "quorum", "classic"; NULL with an exclusive one */
         const char *dead_letter_exchange; /* or NULL */
+        const char *dead_letter_key;      /* NULL: the message's own routing key */
+        int64_t max_priority;             /* classic: x-max-priority, 0 = none */
+        int64_t delivery_limit;           /* quorum: deliveries until it is dead, 0 = none */
+        /* Whoever declared it first may have chosen otherwise: it is used as it is. Other queues whose
+         * arguments differ keep the link down, with the broker's sentence. */
+        bool is_foreign;
 };
 struct mq_binding {
         const char *queue, *exchange, *routing_key;

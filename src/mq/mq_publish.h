@@ -5,21 +5,20 @@
 /* Publishing one message: persistent, mandatory where asked, done when the broker confirmed. */
 
 #include "base/buf.h"
+#include "base/header.h"
 #include "base/list.h"
 #include "mq/mq_link.h"
 
 struct mq_publish;
 typedef void (*mq_publish_fn)(struct mq_publish *p);
 
-struct mq_header {
-        const char *name, *value;
-};
-
 /* Everything is copied by submit. */
 struct mq_message {
         const char *exchange, *routing_key;
         const char *content_type, *message_id, *correlation_id, *reply_to, *type; /* NULL = absent */
-        const struct mq_header *headers; /* ends with name NULL; may be NULL */
+        const char *content_encoding, *expiration; /* the same; milliseconds in the queue, in digits */
+        unsigned priority;                         /* 0..255; 0 = absent */
+        const struct header *headers;              /* ends with name NULL; may be NULL */
         const void *body;
         size_t body_size;
         bool mandatory; /* a return (no queue bound) is a failure: -EHOSTUNREACH */

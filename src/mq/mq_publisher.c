@@ -7,12 +7,13 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "mq/mq_field.h"
 
 /* Messages written before confirms are read again: the broker must never wait for us to read. */
 #define BATCH 64
 /* Headers and properties travel in one frame of at least 4 KiB (AMQP 0-9-1, 4.2.3), agreed to be 64. */
 #define HEADERS_BYTES_MAX (32 * 1024)
-#define HEADERS_MAX 32
+#define HEADERS_MAX 96 /* and what lies in their lists */
 #define SHORT_STRING_MAX 255
 
 static size_t length_of(const char *s)
@@ -34,10 +35,13 @@ static const char *copy_to(char **at, const char *s)
 
 int mq_outgoing_new(struct mq_outgoing **ret, const struct mq_message *m)
 {
-        const char *strings[] = {m->exchange,       m->routing_key, m->content_type, m->message_id,
-                                 m->correlation_id, m->reply_to,    m->type};
-        size_t n_headers = 0, n_header_bytes = 0, n = 0;
+        const char *strings[] = {m->exchange,       m->routing_key, m->content_type,
+                                 m->message_id,     m->reply_to,    m->type,
+                                 m->correlation_id, m->expiration,  m->content_encoding};
+        struct headers_size headers = headers_measure(m->headers);
+        struct header *structs;
         struct mq_outgoing *o;
+        size_t n = 0;
         char *at;
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
@@ -45,27 +49,24 @@ int mq_outgoing_new(struct mq_outgoing **ret, const struct mq_message *m)
                         return -EINVAL;
                 n += length_of(strings[i]);
         }
-        for (const struct mq_header *h = m->headers; h && h->name; h++, n_headers++) {
-                if (strlen(h->name) > SHORT_STRING_MAX)
+        for (const struct header *h = m->headers; h && h->name; h++)
+                if (strlen(h->name) > SHORT_STRING_MAX || h->type == HEADER_OTHER)
                         return -EINVAL;
-                n_header_bytes += length_of(h->name) + length_of(h->value ? h->value : "");
-        }
-        if (n_headers > HEADERS_MAX || n_header_bytes > HEADERS_BYTES_MAX)
+        if (headers.n_structs > HEADERS_MAX + 1 || headers.n_bytes > HEADERS_BYTES_MAX || m->priority > 255)
                 return -EINVAL;
-        n += n_header_bytes + 2 * n_headers * sizeof(char *) + m->body_size;
+        n += headers.n_bytes + headers.n_structs * sizeof(struct header) + m->body_size;
 
         o = malloc(sizeof(*o) + n);
         if (!o)
                 return -ENOMEM;
-        *o = (struct mq_outgoing){
-                .size_bytes = sizeof(*o) + n, .mandatory = m->mandatory, .body_size = m->body_size};
-        /* pointers first: `bytes` is aligned for them */
-        o->headers = (const char **)(void *)o->bytes;
-        at = o->bytes + 2 * n_headers * sizeof(char *);
-        for (const struct mq_header *h = m->headers; h && h->name; h++) {
-                o->headers[2 * o->n_headers] = copy_to(&at, h->name);
-                o->headers[2 * o->n_headers++ + 1] = copy_to(&at, h->value ? h->value : "");
-        }
+        *o = (struct mq_outgoing){.size_bytes = sizeof(*o) + n,
+                                  .mandatory = m->mandatory,
+                                  .priority = m->priority,
+                                  .body_size = m->body_size};
+        /* structs first: `bytes` is aligned for them */
+        structs = (struct header *)(void *)o->bytes;
+        at = o->bytes + headers.n_structs * sizeof(struct header);
+        o->headers = headers_copy(m->headers, &structs, &at);
         o->exchange = copy_to(&at, m->exchange);
         o->routing_key = copy_to(&at, m->routing_key);
         o->content_type = copy_to(&at, m->content_type);
@@ -73,6 +74,8 @@ int mq_outgoing_new(struct mq_outgoing **ret, const struct mq_message *m)
         o->correlation_id = copy_to(&at, m->correlation_id);
         o->reply_to = copy_to(&at, m->reply_to);
         o->type = copy_to(&at, m->type);
+        o->content_encoding = copy_to(&at, m->content_encoding);
+        o->expiration = copy_to(&at, m->expiration);
         if (m->body_size > 0)
                 memcpy(at, m->body, m->body_size);
         o->body = at;
@@ -136,17 +139,16 @@ static amqp_bytes_t optional(const char *s, amqp_flags_t flag, amqp_flags_t *fla
 static int write_message(struct mq_publisher *p, const struct mq_outgoing *o, uint64_t tag)
 {
         amqp_table_entry_t entries[HEADERS_MAX + 1];
+        amqp_field_value_t items[HEADERS_MAX], *free_items = items;
         amqp_basic_properties_t props = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
                                          .delivery_mode = AMQP_DELIVERY_PERSISTENT,
                                          .headers.entries = entries};
         amqp_flags_t *flags = &props._flags;
         int status;
 
-        for (unsigned i = 0; i < o->n_headers; i++)
+        for (const struct header *h = o->headers; h->name; h++)
                 entries[props.headers.num_entries++] = (amqp_table_entry_t){
-                        .key = amqp_cstring_bytes(o->headers[2 * i]),
-                        .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                                  .value.bytes = amqp_cstring_bytes(o->headers[2 * i + 1])}};
+                        .key = amqp_cstring_bytes(h->name), .value = mq_field_of(h, &free_items)};
         if (o->mandatory)
                 entries[props.headers.num_entries++] = (amqp_table_entry_t){
                         .key = amqp_cstring_bytes(MQ_HEADER_TAG),
@@ -158,6 +160,12 @@ static int write_message(struct mq_publisher *p, const struct mq_outgoing *o, ui
         props.correlation_id = optional(o->correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, flags);
         props.reply_to = optional(o->reply_to, AMQP_BASIC_REPLY_TO_FLAG, flags);
         props.type = optional(o->type, AMQP_BASIC_TYPE_FLAG, flags);
+        props.content_encoding = optional(o->content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, flags);
+        props.expiration = optional(o->expiration, AMQP_BASIC_EXPIRATION_FLAG, flags);
+        if (o->priority > 0) {
+                *flags |= AMQP_BASIC_PRIORITY_FLAG;
+                props.priority = (uint8_t)o->priority;
+        }
 
         mq_conn_enter(&p->conn);
         status = amqp_basic_publish(p->conn.state, MQ_CHANNEL, amqp_cstring_bytes(o->exchange),

@@ -18,13 +18,14 @@ struct mq_outgoing {
         int status;                 /* whoever puts it into done */
         size_t size_bytes;
         /* all owned by `bytes` */
-        const char *exchange, *routing_key, *content_type, *message_id, *correlation_id, *reply_to, *type;
-        unsigned n_headers;
-        const char **headers; /* name, value, name, value */
+        const char *exchange, *routing_key, *content_type, *message_id, *correlation_id, *reply_to, *type,
+                *content_encoding, *expiration;
+        const struct header *headers;
         const char *body;
         size_t body_size;
+        unsigned priority;
         bool mandatory;
-        _Alignas(const char *) char bytes[];
+        _Alignas(struct header) char bytes[];
 };
 
 struct mq_publisher {

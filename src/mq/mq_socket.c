@@ -241,19 +241,52 @@ static int declare_exchanges(amqp_connection_state_t state, const struct mq_exch
         return 0;
 }
 
-static amqp_table_entry_t string_entry(const char *key, const char *value)
+struct arguments {
+        amqp_table_entry_t entries[8];
+        int n;
+};
+
+static void add_text(struct arguments *a, const char *key, const char *value)
 {
-        return (amqp_table_entry_t){
-                .key = amqp_cstring_bytes(key),
-                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(value)}};
+        if (value)
+                a->entries[a->n++] = (amqp_table_entry_t){
+                        .key = amqp_cstring_bytes(key),
+                        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(value)}};
+}
+
+static void add_number(struct arguments *a, const char *key, int64_t value)
+{
+        if (value > 0)
+                a->entries[a->n++] =
+                        (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
+                                             .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}};
+}
+
+/* The broker closes the channel over a declaration that it refuses; everything else on it has been settled
+ * by then, as all calls here wait for their answer. */
+static int reopen_channel(amqp_connection_state_t state, char error[MQ_ERROR_SIZE])
+{
+        amqp_channel_close_ok_t ok = {0};
+
+        (void)amqp_send_method(state, MQ_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+        (void)amqp_channel_open(state, MQ_CHANNEL);
+        return mq_socket_reply(state, "opening a channel again", error);
+}
+
+static bool is_declared_otherwise(amqp_connection_state_t state)
+{
+        amqp_rpc_reply_t reply = amqp_get_rpc_reply(state);
+
+        return reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+               reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD &&
+               ((const amqp_channel_close_t *)reply.reply.decoded)->reply_code == AMQP_PRECONDITION_FAILED;
 }
 
 static int declare_queue(amqp_connection_state_t state, const struct mq_queue *q, char *exclusive_queue,
                          size_t exclusive_queue_size, char error[MQ_ERROR_SIZE])
 {
         bool exclusive = *q->name == '\0';
-        amqp_table_entry_t entries[2];
-        amqp_table_t arguments = {.entries = entries};
+        struct arguments a = {0};
         amqp_queue_declare_ok_t *ok;
         char what[128];
         int r;
@@ -263,13 +296,16 @@ static int declare_queue(amqp_connection_state_t state, const struct mq_queue *q
         /* "classic" is what a queue is without the argument: whoever declared it first need not have said so
          */
         if (!exclusive && streq_ptr(q->type, "quorum"))
-                entries[arguments.num_entries++] = string_entry("x-queue-type", "quorum");
-        if (q->dead_letter_exchange)
-                entries[arguments.num_entries++] =
-                        string_entry("x-dead-letter-exchange", q->dead_letter_exchange);
+                add_text(&a, "x-queue-type", "quorum");
+        add_text(&a, "x-dead-letter-exchange", q->dead_letter_exchange);
+        add_text(&a, "x-dead-letter-routing-key", q->dead_letter_key);
+        add_number(&a, "x-max-priority", q->max_priority);
+        add_number(&a, "x-delivery-limit", q->delivery_limit);
         (void)snprintf(what, sizeof(what), "declaring queue %s", exclusive ? "(exclusive)" : q->name);
         ok = amqp_queue_declare(state, MQ_CHANNEL, amqp_cstring_bytes(q->name), 0, !exclusive, exclusive,
-                                exclusive, arguments);
+                                exclusive, (amqp_table_t){.num_entries = a.n, .entries = a.entries});
+        if (q->is_foreign && is_declared_otherwise(state))
+                return reopen_channel(state, error);
         r = mq_socket_reply(state, what, error);
         if (r < 0)
                 return r;

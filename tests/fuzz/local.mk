@@ -4,8 +4,25 @@
 # A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
-fuzz_targets = fuzz-bridge-frame fuzz-conf fuzz-cron fuzz-cursor fuzz-etag fuzz-event-message fuzz-http-path fuzz-jread \
-	fuzz-list-query fuzz-page-wire fuzz-product fuzz-product-import fuzz-scalar fuzz-url-query fuzz-zone
+fuzz_targets = \
+	fuzz-bridge-frame \
+	fuzz-conf \
+	fuzz-cron \
+	fuzz-cursor \
+	fuzz-etag \
+	fuzz-event-message \
+	fuzz-http-path \
+	fuzz-jread \
+	fuzz-list-query \
+	fuzz-page-wire \
+	fuzz-product \
+	fuzz-product-import \
+	fuzz-scalar \
+	fuzz-task-message \
+	fuzz-task-result \
+	fuzz-url-query \
+	fuzz-zone \
+	$(NULL)
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -76,3 +93,11 @@ fuzz_cron_LDADD = libscheduler.a libbase.a
 fuzz_zone_SOURCES = %D%/fuzz-zone.c $(fuzz_main)
 fuzz_zone_LDFLAGS = $(fuzz_ldflags)
 fuzz_zone_LDADD = libscheduler.a libbase.a
+
+fuzz_task_message_SOURCES = %D%/fuzz-task-message.c $(fuzz_main)
+fuzz_task_message_LDFLAGS = $(fuzz_ldflags)
+fuzz_task_message_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_task_result_SOURCES = %D%/fuzz-task-result.c $(fuzz_main)
+fuzz_task_result_LDFLAGS = $(fuzz_ldflags)
+fuzz_task_result_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)

@@ -147,7 +147,7 @@ static int item_submit(struct item *item)
         _cleanup_free_ char *body = malloc(64 + b->size);
         char id[64];
         int n = snprintf(id, sizeof(id), "%s-%u", b->id, item->number);
-        const struct mq_header headers[] = {{"x-request-id", b->id}, {0}};
+        const struct header headers[] = {{"x-request-id", b->id}, {0}};
         struct mq_message m = {.exchange = streq(b->key, "probe.q") ? "" : "probe",
                                .routing_key = b->key,
                                .content_type = "text/plain",

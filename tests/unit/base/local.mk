@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-base_tests = test-buf test-clock test-decimal test-fd test-list test-map test-parse test-str test-url
+base_tests = test-buf test-clock test-decimal test-fd test-header test-list test-map test-parse test-str test-url
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 
@@ -16,6 +16,9 @@ test_decimal_LDADD = libbase.a $(CMOCKA_LIBS)
 
 test_fd_SOURCES = %D%/test-fd.c
 test_fd_LDADD = libbase.a $(CMOCKA_LIBS)
+
+test_header_SOURCES = %D%/test-header.c
+test_header_LDADD = libbase.a $(CMOCKA_LIBS)
 
 test_list_SOURCES = %D%/test-list.c
 test_list_LDADD = libbase.a $(CMOCKA_LIBS)

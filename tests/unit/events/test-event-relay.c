@@ -171,7 +171,7 @@ int mq_publish_submit(struct mq_publish *p, struct mq_link *l, const struct mq_m
         assert_string_equal(m->routing_key, "product.updated");
         assert_string_equal(m->message_id, "id");
         assert_string_equal(m->headers[0].name, HEADER_REQUEST_ID);
-        assert_string_equal(m->headers[0].value, "req-1");
+        assert_string_equal(m->headers[0].text, "req-1");
         world.last_offset = atoll(at + strlen("\"lonjaoffset\":"));
         assert_true(world.last_offset < PUBLISHES_MAX);
         *p = (struct mq_publish){.complete = complete, .owner = l};

@@ -83,6 +83,10 @@ static void test_delivery(void **state)
         assert_string_equal(d->message_id, "m-1");
         assert_string_equal(d->reply_to, "back");
         assert_string_equal(d->request_id, "req-7");
+        assert_string_equal(d->content_encoding, "");
+        assert_int_equal(d->priority, 0);
+        assert_int_equal(headers_count(d->headers), 2);
+        assert_int_equal(header_find(d->headers, "other")->type, HEADER_INT);
         assert_string_equal(d->type, "");
         assert_string_equal(d->content_type, "");
         assert_string_equal(d->correlation_id, "");
