@@ -46,7 +46,7 @@ systemd_substitute = $(SED) \
 
 $(systemd_generated): %D%/sandbox.tmp Makefile
 
-SUFFIXES = .service .service.in .conf .conf.in
+SUFFIXES += .service .service.in .conf .conf.in
 .service.in.service:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(systemd_substitute) $< > $@
 .conf.in.conf:

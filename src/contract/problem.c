@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-#include "contract/problem.h"
+#include <errno.h>
+
 #include "base/macro.h"
 #include "contract/names.h"
+#include "contract/problem.h"
 #include "json/jwrite.h"
 
 static const struct {
@@ -69,4 +71,31 @@ void problem_write(struct buf *out, unsigned status, const char *slug, const cha
                 jwrite_array_end(&w);
         }
         jwrite_object_end(&w);
+}
+
+unsigned problem_of_error(int error, const char **ret_slug, const char **ret_detail)
+{
+        static const struct {
+                int error;
+                const char *slug, *detail;
+        } known[] = {
+                {-ENOTCONN, "unavailable", "something that this needs is down; nothing was done"},
+                {-EBUSY, "overloaded", "too much waits already; nothing was done"},
+                {-ETIMEDOUT, "timeout", "it took too long"},
+                {-ESTALE, "schema-pending", "the database is older than this program and not migrated yet"},
+                {-EPROTONOSUPPORT, "schema-too-new", "the database is newer than this program"},
+                {-ECONNRESET, "outcome-unknown",
+                 "a connection broke after this was sent; it may or may not have been done"},
+                {-ECANCELED, "shutting-down", "this process is leaving; the next one answers"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                if (known[i].error == error) {
+                        *ret_slug = known[i].slug;
+                        *ret_detail = known[i].detail;
+                        return 503;
+                }
+        *ret_slug = "internal";
+        *ret_detail = NULL;
+        return 500;
 }

@@ -20,6 +20,7 @@
 
 #include <microhttpd.h>
 
+#include "base/arena.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "http/http_router.h"
@@ -118,11 +119,6 @@ struct http_stream {
         bool ended, is_complete;
 };
 
-struct http_block { /* of memory, when the slab was too small */
-        struct http_block *next;
-        max_align_t bytes[];
-};
-
 struct http_request {
         struct list_link link; /* in requests, orphans or spare */
         struct http_server *server;
@@ -173,8 +169,7 @@ struct http_request {
         } log[HTTP_LOG_FIELDS_MAX];
         size_t n_log;
 
-        struct http_block *blocks; /* owned */
-        size_t slab_used;
+        struct arena arena;
         _Alignas(max_align_t) char slab[HTTP_SLAB_BYTES]; /* not zeroed */
 };
 

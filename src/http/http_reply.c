@@ -147,26 +147,13 @@ void http_reply_invalid(struct http_request *r, const struct field_errors *error
 
 void http_reply_error(struct http_request *r, int error)
 {
-        static const struct {
-                int error;
-                const char *slug, *detail;
-        } known[] = {
-                {-ENOTCONN, "unavailable", "something that this needs is down; nothing was done"},
-                {-EBUSY, "overloaded", "too much waits already; nothing was done"},
-                {-ETIMEDOUT, "timeout", "it took too long"},
-                {-ESTALE, "schema-pending", "the database is older than this program and not migrated yet"},
-                {-EPROTONOSUPPORT, "schema-too-new", "the database is newer than this program"},
-                {-ECONNRESET, "outcome-unknown",
-                 "a connection broke after this was sent; it may or may not have been done"},
-                {-ECANCELED, "shutting-down", "this process is leaving; the next one answers"},
-        };
+        const char *slug, *detail;
+        unsigned status = problem_of_error(error, &slug, &detail);
 
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-                if (known[i].error == error) {
-                        http_reply_problem(r, 503, known[i].slug, "%s", known[i].detail);
-                        return;
-                }
-        (void)log_write_errno(LOG_ERR, error, __FILE__, __LINE__, LOG_FIELDS({"REQUEST_ID", r->id}),
-                              "%s %s failed: %m", r->method, r->path);
-        http_reply_problem(r, 500, "internal", "the journal has more under this X-Request-ID");
+        if (status == 500) {
+                (void)log_write_errno(LOG_ERR, error, __FILE__, __LINE__, LOG_FIELDS({"REQUEST_ID", r->id}),
+                                      "%s %s failed: %m", r->method, r->path);
+                detail = "the journal has more under this X-Request-ID";
+        }
+        http_reply_problem(r, status, slug, "%s", detail);
 }

@@ -24,31 +24,12 @@ const uint64_t http_latency_bounds_usec[11] = {
 
 void *http_request_alloc(struct http_request *r, size_t size)
 {
-        size_t rounded = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
-        struct http_block *block;
-        void *p;
-
-        if (rounded < size)
-                return NULL;
-        if (rounded <= sizeof(r->slab) - r->slab_used) {
-                p = r->slab + r->slab_used;
-                r->slab_used += rounded;
-                return p;
-        }
-        block = malloc(sizeof(*block) + rounded);
-        if (!block)
-                return NULL;
-        block->next = r->blocks;
-        r->blocks = block;
-        return block->bytes;
+        return arena_alloc(&r->arena, size);
 }
 
 char *http_request_strdup(struct http_request *r, const char *s)
 {
-        size_t size = strlen(s) + 1;
-        char *copy = http_request_alloc(r, size);
-
-        return copy ? memcpy(copy, s, size) : NULL;
+        return arena_strdup(&r->arena, s);
 }
 
 static struct http_request *take_spare(struct http_server *s)
@@ -70,6 +51,7 @@ int http_request_new(struct http_request **ret, struct http_server *s, struct ht
         if (!r)
                 return -ENOMEM;
         memset(r, 0, offsetof(struct http_request, slab));
+        arena_init(&r->arena, r->slab, sizeof(r->slab));
         r->server = s;
         r->port = port;
         r->connection = c;
@@ -105,12 +87,7 @@ struct http_request *http_request_free(struct http_request *r)
         if (r->query)
                 url_query_done(r->query);
         buf_done(&r->body);
-        while (r->blocks) {
-                struct http_block *block = r->blocks;
-
-                r->blocks = block->next;
-                free(block);
-        }
+        arena_done(&r->arena);
         if (r->has_hold)
                 service_release(s->service);
         if (s->n_spare < HTTP_SPARE_MAX && !s->is_stopping) {

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -232,6 +233,14 @@ static bool handle_input(struct net_stream *s)
         return call(s, s->handler->received);
 }
 
+/* GnuTLS lets a client pass that says nothing of protocols. */
+static bool has_agreed(const struct net_stream *s)
+{
+        gnutls_datum_t chosen;
+
+        return !s->alpn || gnutls_alpn_get_selected_protocol(s->tls, &chosen) == 0;
+}
+
 /* False: not yet, or never. */
 static bool handle_handshake(struct net_stream *s)
 {
@@ -241,8 +250,8 @@ static bool handle_handshake(struct net_stream *s)
                 update_events(s);
                 return false;
         }
-        if (r < 0) {
-                end(s, tls_errno(r) == -ECONNRESET ? -ECONNRESET : -EPROTO);
+        if (r < 0 || !has_agreed(s)) {
+                end(s, r < 0 && tls_errno(r) == -ECONNRESET ? -ECONNRESET : -EPROTO);
                 return false;
         }
         s->handshaking = false;
@@ -276,6 +285,14 @@ static int start_tls(struct net_stream *s, struct net_tls *tls)
         if (gnutls_priority_set(s->tls, tls->priority) < 0 ||
             gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0)
                 return -ENOMEM;
+        if (tls->alpn) {
+                const gnutls_datum_t wanted = {.data = (unsigned char *)tls->alpn,
+                                               .size = (unsigned)strlen(tls->alpn)};
+
+                s->alpn = tls->alpn;
+                if (gnutls_alpn_set_protocols(s->tls, &wanted, 1, GNUTLS_ALPN_MANDATORY) < 0)
+                        return -ENOMEM;
+        }
         gnutls_transport_set_int(s->tls, s->fd);
         return loop_timer_start(&s->linger, s->loop, HANDSHAKE_USEC, on_linger_over);
 }

@@ -35,6 +35,7 @@ struct net_stream {
         struct loop_io io;
         struct loop_timer linger;       /* TLS handshake, then the grace of net_stream_finish() */
         struct gnutls_session_int *tls; /* owned, NULL when plain */
+        const char *alpn;               /* borrowed; the protocol that TLS must agree on, or NULL */
         struct buf in, out;
         size_t in_max; /* reading pauses while this much is unread */
         bool *closed;  /* borrowed from the stack of the callback that runs, set by net_stream_close() */

@@ -13,6 +13,7 @@ struct net_tls {
         char *certificate, *key; /* owned PEM texts, for layers that configure their own TLS (MHD) */
         struct gnutls_certificate_credentials_st *credentials; /* owned */
         struct gnutls_priority_st *priority;                   /* owned */
+        const char *alpn; /* borrowed; NULL: any. Others fail the handshake, RFC 7301 */
 };
 
 #define NET_TLS_PRIORITY                                                                                     \

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+
+noinst_LIBRARIES += librpc.a
+librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
+librpc_a_SOURCES = \
+	%D%/grpc_frame.c \
+	%D%/grpc_frame.h \
+	%D%/rpc_answer.c \
+	%D%/rpc_call.c \
+	%D%/rpc_call.h \
+	%D%/rpc_connection.c \
+	%D%/rpc_health.c \
+	%D%/rpc_internal.h \
+	%D%/rpc_message.c \
+	%D%/rpc_message.h \
+	%D%/rpc_receive.c \
+	%D%/rpc_server.c \
+	%D%/rpc_server.h \
+	%D%/rpc_session.c \
+	$(NULL)
