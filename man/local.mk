@@ -6,6 +6,7 @@ dist_man_MANS += \
 	%D%/lonja.7 \
 	%D%/lonja-bridge.8 \
 	%D%/lonja-gateway.8 \
+	%D%/lonja-notifier.8 \
 	%D%/lonja-products.8 \
 	%D%/lonja-sweep.8 \
 	%D%/lonja.conf.5 \

@@ -11,12 +11,16 @@ systemd_sockets = \
 	%D%/lonja-gateway.socket \
 	%D%/lonja-gateway-admin.socket \
 	%D%/lonja-gateway-bell.socket \
-	%D%/lonja-gateway-https.socket
+	%D%/lonja-gateway-https.socket \
+	%D%/lonja-notifier.socket \
+	%D%/lonja-notifier-admin.socket \
+	%D%/lonja-notifier-https.socket
 systemd_services = \
 	%D%/lonja.service \
 	%D%/lonja-bridge.service \
 	%D%/lonja-db.service \
 	%D%/lonja-gateway.service \
+	%D%/lonja-notifier.service \
 	%D%/lonja-products.service \
 	%D%/lonja-sweep.service
 systemd_generated = $(systemd_services) %D%/tmpfiles.d/lonja.conf

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
 #include "bridge/bridge.h"
 #include "bridge/session.h"
 #include "bridge/session_request.h"
+#include "service/files.h"
 #include "service/log.h"
 #include "service/log_ids.h"
 
@@ -18,7 +18,6 @@
                                   */
 #define SERVE_MAX 256            /* sessions in one turn: a few milliseconds */
 #define STATUS_USEC USEC_PER_SEC /* STATUS= is for people */
-#define FILES_RESERVED 64        /* besides clients: listeners, upstream, broker, loop */
 
 /* ---- Status ---- */
 
@@ -110,24 +109,15 @@ static void on_slow(struct expiry *x, struct expiry_entry *e)
 
 /* ---- Start ---- */
 
-/* As many descriptors as there may be clients, or as many clients as there may be descriptors. */
-static unsigned files_max(const struct bridge_conf *conf)
+/* As many clients as the configuration wants, or as there may be descriptors for. */
+static unsigned clients_max(const struct bridge_conf *conf)
 {
-        rlim_t needed = conf->connections_max + FILES_RESERVED;
-        struct rlimit limit;
+        uint64_t n = files_allow(conf->connections_max);
 
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return (unsigned)conf->connections_max;
-        if (limit.rlim_cur < needed) {
-                limit.rlim_cur = MIN_OF(limit.rlim_max, needed);
-                (void)setrlimit(RLIMIT_NOFILE, &limit);
-        }
-        if (limit.rlim_cur >= needed)
-                return (unsigned)conf->connections_max;
-        log_warning("MaxConnections=%llu does not fit LimitNOFILE=%llu",
-                    (unsigned long long)conf->connections_max, (unsigned long long)limit.rlim_cur);
-        return limit.rlim_cur > 2 * FILES_RESERVED ? (unsigned)limit.rlim_cur - FILES_RESERVED
-                                                   : FILES_RESERVED;
+        if (n < conf->connections_max)
+                log_warning("MaxConnections=%llu does not fit LimitNOFILE=: %llu it is",
+                            (unsigned long long)conf->connections_max, (unsigned long long)n);
+        return (unsigned)n;
 }
 
 static int open_door(struct bridge *b, const struct listen_socket *socket, unsigned open_max)
@@ -154,7 +144,7 @@ static int open_door(struct bridge *b, const struct listen_socket *socket, unsig
 static int open_doors(struct bridge *b)
 {
         const struct listen_set *set = service_listeners(b->service);
-        unsigned open_max = files_max(b->conf);
+        unsigned open_max = clients_max(b->conf);
         int r;
 
         for (size_t i = 0; i < set->n_sockets; i++) {
@@ -228,7 +218,7 @@ static void bridge_reload(void *daemon, const void *conf)
         expiry_set_delay(&b->silent, c->silent_client_usec);
         expiry_set_delay(&b->slow, c->slow_client_usec);
         for (unsigned i = 0; i < b->n_doors; i++)
-                net_acceptor_set_max(&b->doors[i].acceptor, files_max(c));
+                net_acceptor_set_max(&b->doors[i].acceptor, clients_max(c));
         LIST_FOREACH (i, &b->sessions) {
                 session_check_right(LIST_ENTRY(i, struct session, link));
         }

@@ -15,9 +15,9 @@
 #include "bridge/bearer.h"
 #include "bridge/bridge_conf.h"
 #include "bridge/event_feed.h"
-#include "bridge/expiry.h"
 #include "bridge/product_watch.h"
 #include "net/net_acceptor.h"
+#include "service/expiry.h"
 
 struct bridge_door {
         struct net_acceptor acceptor;

@@ -7,7 +7,6 @@ libbridge_a_SOURCES = \
 	%D%/bridge.c %D%/bridge.h \
 	%D%/bridge_conf.c %D%/bridge_conf.h \
 	%D%/event_feed.c %D%/event_feed.h \
-	%D%/expiry.c %D%/expiry.h \
 	%D%/page_wire.c %D%/page_wire.h \
 	%D%/problem_text.c %D%/problem_text.h \
 	%D%/product_answer.c \

@@ -12,6 +12,7 @@
  *     http_handler.c   what handlers ask of it
  *     http_reply.c     answers
  *     http_stream.c    answers in pieces
+ *     http_upgrade.c   connections that leave HTTP
  *     http_router.c    paths
  *
  * Everything runs on the loop's thread. MHD's callbacks run inside MHD_run() only, handlers' completions
@@ -75,6 +76,7 @@ struct http_server {
         struct list connections, requests, spare;
         struct list writable; /* streams whose handler is to be asked for more */
         struct list orphans;  /* answered, but nobody is there any more */
+        struct list upgraded; /* tunnels whose handler is to be told */
         size_t n_spare;
         struct loop_task kick;
         struct loop_timer sweep;
@@ -156,6 +158,8 @@ struct http_request {
         struct http_header *headers;
         bool has_cache_control, has_etag, has_retry_after;
         struct http_stream *stream; /* in the slab */
+        struct http_tunnel *tunnel; /* owned until the connection has left HTTP */
+        http_upgraded_fn upgraded;
         usec_t answered_usec;
 
         /* the handlers' */
@@ -243,3 +247,8 @@ void http_stream_abandon(struct http_request *r);
 void http_stream_run_writable(struct http_server *s);
 /* The end of the server: tells the handler, and ends the answer where it is. */
 void http_stream_cut(struct http_request *r);
+
+/* http_upgrade.c */
+/* Tells the handlers of connections that have left HTTP; or, at the end, closes those. */
+void http_upgrade_run(struct http_server *s);
+void http_upgrade_stop(struct http_server *s);

@@ -118,7 +118,7 @@ int http_port_open(struct http_port *p, struct http_server *server, const struct
                 {MHD_OPTION_END, 0, NULL},
         };
         const struct MHD_OptionItem no_options[] = {{MHD_OPTION_END, 0, NULL}};
-        unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+        unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE;
 
         *p = (struct http_port){.server = server, .armed_usec = USEC_INFINITY};
         p->mhd = MHD_start_daemon(tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, http_on_request, p,

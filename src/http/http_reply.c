@@ -46,7 +46,7 @@ static void add_headers(struct http_request *r, struct MHD_Response *response, c
         for (const struct http_header *h = r->headers; h; h = h->next)
                 if (MHD_add_response_header(response, h->name, h->value) != MHD_YES)
                         log_debug("Header %s cannot be sent", h->name);
-        if (http_server_is_leaving(r->server))
+        if (http_server_is_leaving(r->server) && r->status != MHD_HTTP_SWITCHING_PROTOCOLS)
                 (void)MHD_add_response_header(response, "Connection", "close");
 }
 

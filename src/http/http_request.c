@@ -80,6 +80,7 @@ struct http_request *http_request_free(struct http_request *r)
                 r->guard_done(r->guard);
         if (r->response)
                 MHD_destroy_response(r->response);
+        http_tunnel_close(r->tunnel);
         if (r->stream) {
                 list_remove(&r->stream->writable);
                 buf_done(&r->stream->out);

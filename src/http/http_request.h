@@ -118,3 +118,18 @@ struct http_body_handler {
 /* To be called in begin of such a route. */
 void http_body_receive(struct http_request *r, const struct http_body_handler *handler);
 void http_body_resume(struct http_request *r);
+
+/* ---- A connection that leaves HTTP. ---- */
+
+struct http_tunnel;
+
+/* The answer 101 is on its way; from the loop. `t` is the caller's from now on, and what the client had sent
+ * behind its request is `early`. The request ends after this call. */
+typedef void (*http_upgraded_fn)(struct http_request *r, struct http_tunnel *t, const char *early, size_t n);
+/* Answers 101 with `Upgrade: protocol` and the headers set before. `upgraded` is never called when the client
+ * leaves first. 0; -ENOMEM. */
+int http_reply_upgrade(struct http_request *r, const char *protocol, http_upgraded_fn upgraded);
+/* The client's bytes; non-blocking. Borrowed: to be watched, read and written, not closed. */
+int http_tunnel_fd(const struct http_tunnel *t);
+/* Ends the connection. Before http_server_free(). NULL is accepted and returned. */
+struct http_tunnel *http_tunnel_close(struct http_tunnel *t);

@@ -183,6 +183,7 @@ static void on_kick(struct loop_task *t)
 {
         struct http_server *s = container_of(t, struct http_server, kick);
 
+        http_upgrade_run(s);
         for (size_t i = 0; i < HTTP_PORTS; i++)
                 if (s->ports[i].wants_run)
                         http_port_run(&s->ports[i]);
@@ -212,6 +213,7 @@ int http_server_new(struct http_server **ret, struct service *service, const str
         list_init(&s->spare);
         list_init(&s->writable);
         list_init(&s->orphans);
+        list_init(&s->upgraded);
         random_bytes(&s->id_seed, sizeof(s->id_seed));
         random_bytes(&s->id_last, sizeof(s->id_last));
         r = loop_task_init(&s->kick, s->loop, on_kick);
@@ -299,6 +301,7 @@ struct http_server *http_server_free(struct http_server *s)
         s->is_stopping = true;
         stop_accepting(s);
         answer_all(s);
+        http_upgrade_stop(s);
         for (size_t i = 0; i < HTTP_PORTS; i++)
                 http_port_close(&s->ports[i]);
         http_request_free_orphans(s);

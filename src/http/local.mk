@@ -6,6 +6,8 @@ libhttp_a_SOURCES = \
 	%D%/http_handler.c \
 	%D%/http_headers.c \
 	%D%/http_internal.h \
+	%D%/http_list.c \
+	%D%/http_list.h \
 	%D%/http_port.c \
 	%D%/http_receive.c \
 	%D%/http_reply.c \
@@ -16,4 +18,5 @@ libhttp_a_SOURCES = \
 	%D%/http_server.c \
 	%D%/http_server.h \
 	%D%/http_stream.c \
+	%D%/http_upgrade.c \
 	$(NULL)

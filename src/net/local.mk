@@ -7,6 +7,8 @@ libnet_a_SOURCES = \
 	%D%/net_acceptor.h \
 	%D%/net_address.c \
 	%D%/net_address.h \
+	%D%/net_digest.c \
+	%D%/net_digest.h \
 	%D%/net_stream.c \
 	%D%/net_stream.h \
 	%D%/net_tls.c \

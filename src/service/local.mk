@@ -8,6 +8,8 @@ libservice_a_SOURCES = \
 	%D%/conf_load.c \
 	%D%/conf_value.c %D%/conf_value.h \
 	%D%/credential.c \
+	%D%/expiry.c %D%/expiry.h \
+	%D%/files.c %D%/files.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/log.c %D%/log.h %D%/log_ids.h \
 	%D%/loop.c %D%/loop.h \

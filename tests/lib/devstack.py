@@ -112,6 +112,9 @@ class DevStack:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy(source, target + ".new")
             os.rename(target + ".new", target)
+        www = os.path.join(self.bin, "www")
+        shutil.rmtree(www, ignore_errors=True)
+        shutil.copytree(os.path.join(SOURCE, "www"), www)
 
     def load(self, stack):
         say(f"loading {N_PRODUCTS} sample products")
@@ -137,6 +140,8 @@ Lonja is up. Try, in another terminal as well:
   lonja products get P0001 --watch
   lonja status
 
+The dashboard: {stack.notifier_url}/
+
 Logs are in {stack.log_dir}; ./dev down stops everything.""")
 
     # env
@@ -150,6 +155,7 @@ Logs are in {stack.log_dir}; ./dev down stops everything.""")
             ("LONJA_PRODUCTS_URL", stack.products_url),
             ("LONJA_BRIDGE", f"{host}:{port}"),
             ("LONJA_GATEWAY_URL", stack.gateway_url),
+            ("LONJA_NOTIFIER_URL", stack.notifier_url),
             ("LONJA_TOKEN", stack.token),
             ("LONJA_AMQP_URL", stack.amqp_url),
             ("LONJA_DATABASE", stack.database),

@@ -25,7 +25,8 @@ ADMIN = "admin"
 # Credential folders by the users that the units run as.
 CREDENTIAL_USERS = ("lonja", "lonja-bridge")
 # Shipped disabled, for want of a certificate.
-TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-gateway-https.socket")
+TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-gateway-https.socket",
+               "lonja-notifier-https.socket")
 
 
 class AdminConnection(http.client.HTTPConnection):
@@ -201,6 +202,7 @@ class Stack:
         }
         if self.holder is not None and self.products_url:
             merged["bridge"] = {"Bridge": {"ProductsUrl": self.products_url}}
+        merged["notifier"] = {"Notifier": {"DashboardDir": self.www_dir}}
         for word, sections in self.config.items():
             for section, keys in sections.items():
                 merged.setdefault(word, {}).setdefault(section, {}).update(keys)
@@ -234,6 +236,12 @@ class Stack:
              "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
              "-keyout", os.path.join(self.directory, "tls.key"), "-out", self.ca_file],
             check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    @property
+    def www_dir(self):
+        """The dashboard: copied beside the programs by ./dev up, else as it is in the source."""
+        copied = os.path.join(self.build, "www")
+        return copied if os.path.exists(os.path.join(copied, "index.html")) else os.path.join(SOURCE, "www")
 
     def configure(self, config):
         """Replaces the overrides and writes the files; `reload` or restart makes daemons see them."""
@@ -292,6 +300,14 @@ class Stack:
         return host, int(port)
 
     @property
+    def notifier_url(self):
+        return f"http://{self._door('notifier', 'http')}"
+
+    @property
+    def notifier_tls_url(self):
+        return f"https://{self._door('notifier', 'https')}"
+
+    @property
     def bridge(self):
         return self._host_port("bridge", "tcp")
 
@@ -321,6 +337,7 @@ class Stack:
         if self.holder is not None:
             try:
                 env["LONJA_BRIDGE"] = "{}:{}".format(*self.bridge)
+                env["LONJA_NOTIFIER_URL"] = self.notifier_url
             except StartError:
                 pass
         return [os.path.join(self.build, "lonja"), "--config-dir", self.config_dir, *args], env

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-bridge_tests = test-bearer test-bridge-conf test-expiry test-page-wire test-product-watch test-session
+bridge_tests = test-bearer test-bridge-conf test-page-wire test-product-watch test-session
 check_PROGRAMS += $(bridge_tests)
 TESTS += $(bridge_tests)
 
@@ -16,9 +16,6 @@ test_bearer_LDADD = $(bridge_test_libs)
 test_bridge_conf_SOURCES = %D%/test-bridge-conf.c
 test_bridge_conf_LDADD = $(bridge_test_libs)
 
-test_expiry_SOURCES = %D%/test-expiry.c $(tiny_http)
-test_expiry_CPPFLAGS = $(bridge_test_cppflags)
-test_expiry_LDADD = $(bridge_test_libs)
 
 test_page_wire_SOURCES = %D%/test-page-wire.c
 test_page_wire_LDADD = $(bridge_test_libs)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-service_tests = test-conf test-listen test-log test-loop test-service
+service_tests = test-conf test-expiry test-listen test-log test-loop test-service
 check_PROGRAMS += $(service_tests)
 TESTS += $(service_tests)
 service_test_libs = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 test_conf_SOURCES = %D%/test-conf.c
 test_conf_LDADD = $(service_test_libs)
+
+test_expiry_SOURCES = %D%/test-expiry.c $(tiny_http)
+test_expiry_CPPFLAGS = $(tiny_http_CPPFLAGS)
+test_expiry_LDADD = libnet.a $(service_test_libs) $(GNUTLS_LIBS)
 
 test_listen_SOURCES = %D%/test-listen.c
 test_listen_LDADD = $(service_test_libs)

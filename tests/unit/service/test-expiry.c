@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bridge/expiry.h"
+#include "service/expiry.h"
 #include "tiny-http.h"
 
 struct fixture {

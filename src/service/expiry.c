@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-#include "bridge/expiry.h"
+#include "service/expiry.h"
 
 void expiry_init(struct expiry *x, sd_event *loop, usec_t delay_usec,
                  void (*expired)(struct expiry *x, struct expiry_entry *e))

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+/* The wiring of lonja-notifier, and what it says about its dependencies. */
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "contract/names.h"
+#include "notifier/notifier.h"
+#include "service/log.h"
+#include "web/web_doors.h"
+
+/* The exchange is declared by everybody; our queue goes with the connection. */
+static const struct mq_topology topology = {
+        .exchanges = (const struct mq_exchange[]){{EVENTS_EXCHANGE, "topic"}, {NULL}},
+        .queues = (const struct mq_queue[]){{.name = ""}, {NULL}},
+        .bindings = (const struct mq_binding[]){{"", EVENTS_EXCHANGE, "#"}, {NULL}},
+};
+
+static const struct http_route *const routes[] = {
+        notifier_routes,
+        web_account_routes,
+        web_health_routes,
+        NULL,
+};
+
+static const struct web_schema *const schemas[] = {
+        &notifier_schema,
+        &web_account_schema,
+        &web_operation_schema,
+        NULL,
+};
+
+/* ---- Life ---- */
+
+static int connect_servers(struct notifier *d)
+{
+        const struct web_backend_setup setup = {
+                .name = "lonja-notifier",
+                .database = &d->conf->database,
+                .broker = &d->conf->broker,
+                .topology = &topology,
+                .consumes = true,
+        };
+
+        return web_backend_open(&d->backend, d->service, &setup);
+}
+
+/* A dashboard that cannot be read keeps nobody from the events. */
+static void load_pages(struct notifier *d)
+{
+        const char *dir =
+                *d->conf->notifier.dashboard_dir ? d->conf->notifier.dashboard_dir : LONJA_DATADIR "/www";
+        int r;
+
+        pages_done(&d->pages);
+        r = pages_load(&d->pages, dir);
+        if (r < 0)
+                log_warning_errno(r, "Cannot read the dashboard in %s: %m", dir);
+}
+
+static int serve(struct notifier *d)
+{
+        int r;
+
+        d->web_context.web = &d->web;
+        d->web = (struct web){
+                .service = d->service,
+                .pool = d->backend.pool,
+                .auth = &d->conf->auth,
+                .dependencies = web_backend_dependencies,
+                .dependency_context = &d->backend,
+                .schemas = schemas,
+                .metrics = notifier_metrics,
+                .metrics_context = d,
+        };
+        r = http_server_new(&d->server, d->service,
+                            &(struct http_server_setup){
+                                    .routes = routes,
+                                    .context = d,
+                                    .guard = web_guard,
+                                    .conf = &d->conf->http,
+                            });
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the HTTP server: %m");
+        d->web.server = d->server;
+        return web_doors_open(d->server, d->service, &d->tls);
+}
+
+static void notifier_free(void *daemon)
+{
+        struct notifier *d = daemon;
+
+        if (!d)
+                return;
+        http_server_free(d->server);
+        web_done(&d->web);
+        web_backend_close(&d->backend);
+        net_tls_free(d->tls);
+        pages_done(&d->pages);
+        free(d);
+}
+
+static int notifier_start(struct service *service, const void *conf, void **ret_daemon)
+{
+        struct notifier *d = new0(struct notifier, 1);
+        int r;
+
+        if (!d)
+                return log_error_errno(-ENOMEM, "Cannot start: %m");
+        d->service = service;
+        d->conf = conf;
+        load_pages(d);
+        r = connect_servers(d);
+        if (r == 0)
+                r = serve(d);
+        if (r < 0) {
+                notifier_free(d);
+                return r;
+        }
+        pg_pool_warm(d->backend.pool);
+        web_backend_tell(&d->backend);
+        *ret_daemon = d;
+        return 0;
+}
+
+/* Servers' addresses and certificates are read at start; limits, rights, times and pages change at once. */
+static void notifier_reload(void *daemon, const void *conf)
+{
+        struct notifier *d = daemon;
+
+        d->conf = conf;
+        d->web.auth = &d->conf->auth;
+        http_server_reload(d->server, &d->conf->http);
+        load_pages(d);
+}
+
+static void notifier_drain(void *daemon)
+{
+        struct notifier *d = daemon;
+
+        http_server_drain(d->server);
+        event_relay_drain(d->backend.relay);
+}
+
+static const struct listen_door doors[] = {
+        {"http", LISTEN_STREAM_INET, false},
+        {"https", LISTEN_STREAM_INET, false},
+        {"admin", LISTEN_STREAM_UNIX, false},
+        {NULL},
+};
+
+const struct service_daemon notifier_daemon = {
+        .word = "notifier",
+        .summary = "live events for browsers and programs, and the dashboard",
+        .tables = notifier_conf_tables,
+        .conf_size = sizeof(struct notifier_conf),
+        .doors = doors,
+        .validate = notifier_conf_validate,
+        .start = notifier_start,
+        .reload = notifier_reload,
+        .drain = notifier_drain,
+        .free = notifier_free,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* lonja-notifier: what the process is made of. The handlers get it by http_request_context(). */
+
+#include "net/net_tls.h"
+#include "notifier/notifier_conf.h"
+#include "notifier/page.h"
+#include "web/web_backend.h"
+
+struct notifier {
+        struct web_context web_context; /* first: the guard finds it there */
+        struct web web;
+        struct service *service;          /* borrowed */
+        const struct notifier_conf *conf; /* borrowed, replaced by reload */
+        struct pages pages;
+        struct web_backend backend;
+        struct net_tls *tls; /* owned, as the next; NULL without an https door */
+        struct http_server *server;
+};
+
+extern const struct service_daemon notifier_daemon;
+extern const struct http_route notifier_routes[];
+
+/* Made from notifier.openapi.json by the build. */
+extern const struct web_schema notifier_schema;
+
+/* The daemon's own lines of /metrics. */
+void notifier_metrics(void *context, struct buf *out);
