@@ -14,8 +14,10 @@ proto_foreign = \
 	%D%/grpc/reflection/v1/reflection.proto \
 	%D%/grpc/reflection/v1alpha/reflection.proto
 proto_files = $(dist_lonjaproto_DATA) $(proto_foreign)
-proto_sources = $(proto_files:.proto=.pb-c.c)
-proto_headers = $(proto_files:.proto=.pb-c.h)
+# v1alpha is v1 under another name, and served by the same code.
+proto_compiled = $(dist_lonjaproto_DATA) %D%/grpc/health/v1/health.proto %D%/grpc/reflection/v1/reflection.proto
+proto_sources = $(proto_compiled:.proto=.pb-c.c)
+proto_headers = $(proto_compiled:.proto=.pb-c.h)
 
 noinst_LIBRARIES += libproto.a
 nodist_libproto_a_SOURCES = \
@@ -23,7 +25,6 @@ nodist_libproto_a_SOURCES = \
 	%D%/lonja/v1/records.pb-c.c \
 	%D%/grpc/health/v1/health.pb-c.c \
 	%D%/grpc/reflection/v1/reflection.pb-c.c \
-	%D%/grpc/reflection/v1alpha/reflection.pb-c.c \
 	%D%/proto_set.c
 libproto_a_SOURCES = %D%/proto_set.h
 libproto_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/proto $(PROTOBUF_C_CFLAGS)

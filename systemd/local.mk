@@ -12,6 +12,8 @@ systemd_sockets = \
 	%D%/lonja-gateway-admin.socket \
 	%D%/lonja-gateway-bell.socket \
 	%D%/lonja-gateway-https.socket \
+	%D%/lonja-gateway-grpc.socket \
+	%D%/lonja-gateway-grpcs.socket \
 	%D%/lonja-notifier.socket \
 	%D%/lonja-notifier-admin.socket \
 	%D%/lonja-notifier-https.socket

@@ -22,6 +22,13 @@ static const struct http_route *const routes[] = {
         NULL,
 };
 
+static const struct rpc_method *const methods[] = {
+        gateway_methods,
+        rpc_health_methods,
+        rpc_reflection_methods,
+        NULL,
+};
+
 static const struct web_schema *const schemas[] = {
         &gateway_schema,
         &web_account_schema,
@@ -84,15 +91,33 @@ static int open_doors(struct gateway *d)
         return web_doors_open(d->server, d->service, &d->tls);
 }
 
+static int open_rpc_doors(struct gateway *d)
+{
+        const struct rpc_server_setup setup = {
+                .methods = methods,
+                .context = d,
+                .guard = web_rpc_guard,
+                .conf = &d->conf->rpc,
+        };
+        int r;
+
+        r = rpc_server_new(&d->rpc, d->service, &setup);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the gRPC server: %m");
+        return web_rpc_doors_open(d->rpc, d->service, &d->rpc_tls);
+}
+
 static void gateway_free(void *daemon)
 {
         struct gateway *d = daemon;
 
         if (!d)
                 return;
+        rpc_server_free(d->rpc);
         http_server_free(d->server);
         web_done(&d->web);
         web_backend_close(&d->backend);
+        net_tls_free(d->rpc_tls);
         net_tls_free(d->tls);
         free(d);
 }
@@ -110,8 +135,7 @@ static int gateway_start(struct service *service, const void *conf, void **ret_d
         if (r < 0)
                 goto finish;
         describe_web(d);
-        r = open_doors(d);
-        if (r < 0)
+        if ((r = open_doors(d)) < 0 || (r = open_rpc_doors(d)) < 0)
                 goto finish;
         stay_if_wanted(d, d->conf->gateway.amqp_records);
         pg_pool_warm(d->backend.pool);
@@ -130,6 +154,7 @@ static void gateway_reload(void *daemon, const void *conf)
         d->conf = conf;
         d->web.auth = &d->conf->auth;
         http_server_reload(d->server, &d->conf->http);
+        rpc_server_reload(d->rpc, &d->conf->rpc);
         if (!service_is_draining(d->service))
                 stay_if_wanted(d, d->conf->gateway.amqp_records);
 }
@@ -148,6 +173,7 @@ static void gateway_drain(void *daemon)
         struct gateway *d = daemon;
 
         http_server_drain(d->server);
+        rpc_server_drain(d->rpc);
         event_relay_drain(d->backend.relay);
         stay_if_wanted(d, false);
 }
@@ -155,6 +181,8 @@ static void gateway_drain(void *daemon)
 static const struct listen_door doors[] = {
         {"http", LISTEN_STREAM_INET, false},
         {"https", LISTEN_STREAM_INET, false},
+        {"grpc", LISTEN_STREAM_INET, false},
+        {"grpcs", LISTEN_STREAM_INET, false},
         {"admin", LISTEN_STREAM_UNIX, false},
         {"bell", LISTEN_DATAGRAM, false},
         {NULL},

@@ -4,12 +4,15 @@
 
 /* lonja-gateway: what the process is made of. The handlers get it by http_request_context().
  *
+ * The same for gRPC, by rpc_call_context(); its methods are in methods.c.
+ *
  * Each domain (message records, calculations, ...) is files of its own with one member here; what it needs is
  * opened after the backend and closed before it (gateway.c), its routes are in routes.c. */
 
 #include "gateway/gateway_conf.h"
 #include "net/net_tls.h"
 #include "web/web_backend.h"
+#include "web/web_rpc.h"
 
 struct gateway {
         struct web_context web_context; /* first: the guard finds it there */
@@ -19,11 +22,14 @@ struct gateway {
         struct web_backend backend;
         struct net_tls *tls; /* owned, as below; NULL without an https door */
         struct http_server *server;
+        struct net_tls *rpc_tls; /* NULL without a grpcs door */
+        struct rpc_server *rpc;
         bool is_resident; /* holds the service: AmqpRecords= */
 };
 
 extern const struct service_daemon gateway_daemon;
 extern const struct http_route gateway_routes[];
+extern const struct rpc_method gateway_methods[];
 
 /* Made from gateway.openapi.json by the build. */
 extern const struct web_schema gateway_schema;

@@ -17,6 +17,7 @@ const struct conf_table gateway_conf_tables[] = {
         {pg_options, offsetof(struct gateway_conf, database)},
         {mq_options, offsetof(struct gateway_conf, broker)},
         {http_options, offsetof(struct gateway_conf, http)},
+        {rpc_options, offsetof(struct gateway_conf, rpc)},
         {auth_options, offsetof(struct gateway_conf, auth)},
         {gateway_options, offsetof(struct gateway_conf, gateway)},
         {NULL},

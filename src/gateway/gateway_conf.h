@@ -8,6 +8,7 @@
 #include "http/http_server.h"
 #include "mq/mq_link.h"
 #include "pg/pg_pool.h"
+#include "rpc/rpc_server.h"
 #include "service/service.h"
 
 /* Section [Gateway]. */
@@ -20,6 +21,7 @@ struct gateway_conf {
         struct pg_conf database;
         struct mq_conf broker;
         struct http_conf http;
+        struct rpc_conf rpc;
         struct auth_conf auth;
         struct gateway_own_conf gateway;
 };

@@ -8,4 +8,5 @@ void gateway_metrics(void *context, struct buf *out)
         const struct gateway *d = context;
 
         web_backend_metrics(&d->backend, out);
+        web_rpc_metrics(out, d->rpc);
 }

@@ -8,6 +8,7 @@ libgateway_a_SOURCES = \
 	%D%/gateway_conf.c \
 	%D%/gateway_conf.h \
 	%D%/gateway_metrics.c \
+	%D%/methods.c \
 	%D%/routes.c \
 	$(NULL)
 nodist_libgateway_a_SOURCES = %D%/gateway_schema.c
@@ -20,7 +21,7 @@ CLEANFILES += %D%/gateway_schema.c
 
 sbin_PROGRAMS += lonja-gateway
 lonja_gateway_SOURCES = %D%/main.c
-lonja_gateway_LDADD = libgateway.a libweb.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
+lonja_gateway_LDADD = libgateway.a libweb.a librpc.a libproto.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
 	libcontract.a libjson.a libservice.a libbase.a \
-	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
+	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
 	$(SYSTEMD_LIBS)

@@ -6,15 +6,18 @@ librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 librpc_a_SOURCES = \
 	%D%/grpc_frame.c \
 	%D%/grpc_frame.h \
+	%D%/proto_wire.c \
+	%D%/proto_wire.h \
 	%D%/rpc_answer.c \
 	%D%/rpc_call.c \
 	%D%/rpc_call.h \
 	%D%/rpc_connection.c \
 	%D%/rpc_health.c \
 	%D%/rpc_internal.h \
-	%D%/rpc_message.c \
-	%D%/rpc_message.h \
+	%D%/rpc_codec.c \
+	%D%/rpc_codec.h \
 	%D%/rpc_receive.c \
+	%D%/rpc_reflection.c \
 	%D%/rpc_server.c \
 	%D%/rpc_server.h \
 	%D%/rpc_session.c \

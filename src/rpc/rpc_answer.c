@@ -221,7 +221,7 @@ static int spoil(struct rpc_call *c, size_t waiting)
 
 int rpc_call_send(struct rpc_call *c, const struct ProtobufCMessage *m)
 {
-        size_t before = buf_size(&c->out), size = rpc_message_size(m), framed = GRPC_PREFIX_BYTES + size;
+        size_t before = buf_size(&c->out), size = rpc_codec_size(m), framed = GRPC_PREFIX_BYTES + size;
         uint8_t prefix[GRPC_PREFIX_BYTES];
         int r;
 
@@ -233,7 +233,7 @@ int rpc_call_send(struct rpc_call *c, const struct ProtobufCMessage *m)
                 return spoil(c, before);
         grpc_prefix_encode((uint32_t)size, prefix);
         buf_append(&c->out, prefix, sizeof(prefix));
-        r = rpc_message_encode(&c->out, m, size);
+        r = rpc_codec_encode(&c->out, m, size);
         if (r < 0)
                 return r;
         rpc_call_buffer(c, framed);
@@ -259,7 +259,7 @@ static void finish(struct rpc_call *c, enum grpc_code code, struct buf *detail)
                 buf_append_char(detail, '\0');
                 if (!buf_error(detail)) {
                         buf_bytes(detail)[MIN_OF(buf_size(detail) - 1, (size_t)RPC_DETAIL_MAX)] = '\0';
-                        grpc_message_encode(&escaped, buf_bytes(detail));
+                        grpc_codec_encode(&escaped, buf_bytes(detail));
                 }
                 if (buf_size(&escaped) > 0 && !buf_error(&escaped))
                         c->detail = arena_memdup_str(&c->arena, buf_bytes(&escaped), buf_size(&escaped));

@@ -167,7 +167,7 @@ void rpc_call_tell(struct rpc_call *c)
                 c->op_done(c->op);
         if (c->guard_done)
                 c->guard_done(c->guard);
-        c->request = rpc_message_free(c->request);
+        c->request = rpc_codec_free(c->request);
         rpc_call_unbuffer(c, c->buffered - output); /* what the message took */
         m->n_calls[c->code]++;
         m->n_open--;

@@ -11,6 +11,7 @@
  *     rpc_call.c        its life, and what handlers ask of it
  *     rpc_answer.c      what they answer
  *     rpc_health.c      grpc.health.v1.Health
+ *     rpc_reflection.c  grpc.reflection
  *
  * Everything runs on the loop's thread. nghttp2 is given bytes in rpc_connection_feed() and asked for bytes
  * in rpc_connection_flush(), never from inside its own call-backs and never from what handlers call: those
@@ -35,7 +36,7 @@
 #include "net/net_acceptor.h"
 #include "net/net_stream.h"
 #include "rpc/grpc_frame.h"
-#include "rpc/rpc_message.h"
+#include "rpc/rpc_codec.h"
 #include "rpc/rpc_server.h"
 
 #define RPC_METADATA_MAX 16384    /* bytes of a request's headers as HTTP/2 counts them; a token takes 100 */

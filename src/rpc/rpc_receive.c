@@ -214,8 +214,8 @@ static int peek_message(struct rpc_call *c, struct grpc_prefix *ret)
 static int decode_first(struct rpc_call *c, const struct grpc_prefix *prefix, struct ProtobufCMessage **ret)
 {
         size_t heap;
-        int r = rpc_message_decode(c->method->request, buf_bytes(&c->in) + GRPC_PREFIX_BYTES, prefix->size,
-                                   ret, &heap);
+        int r = rpc_codec_decode(c->method->request, buf_bytes(&c->in) + GRPC_PREFIX_BYTES, prefix->size, ret,
+                                 &heap);
 
         if (r < 0) {
                 refuse_message(c, r);
@@ -275,7 +275,7 @@ static bool hand_on(struct rpc_call *c, const struct grpc_prefix *prefix)
         rpc_call_unbuffer(c, n);
         c->is_paused = true; /* resuming in the middle means "go on" */
         r = c->method->message(c, m);
-        rpc_message_free(m);
+        rpc_codec_free(m);
         if (c->state == RPC_FINISHED)
                 return false;
         if (r < 0) {

@@ -54,7 +54,7 @@ const struct conf_option rpc_options[] = {
          .key = "KeepAliveSec",
          .type = CONF_USEC,
          .offset = offsetof(struct rpc_conf, keepalive_usec),
-         .fallback = "300",
+         .fallback = "5min",
          .min = USEC_PER_SEC,
          .max = 86400 * USEC_PER_SEC},
         {0},

@@ -95,6 +95,9 @@ DEFINE_FREEP(struct rpc_server, rpc_server_free)
 extern const struct rpc_method rpc_health_methods[];
 void rpc_server_set_serving(struct rpc_server *s, bool is_serving);
 
+/* grpc.reflection v1 and v1alpha, of everything below proto/. */
+extern const struct rpc_method rpc_reflection_methods[];
+
 struct rpc_metrics {
         uint64_t n_calls[GRPC_CODES]; /* that ended, by code */
         uint64_t n_connections, n_open;

@@ -17,7 +17,8 @@
 #define CONF_LINE_MAX 4096 /* a connection string with certificates is the longest that is known */
 
 /* Sections of lonja.conf that not every daemon knows. */
-static const char *const conf_shared_sections[] = {"Service", "Database", "Broker", "HTTP", "Auth", "Events"};
+static const char *const conf_shared_sections[] = {"Service", "Database", "Broker", "HTTP",
+                                                   "GRPC",    "Auth",     "Events"};
 
 struct parser {
         const char *file;

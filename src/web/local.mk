@@ -27,6 +27,8 @@ libweb_a_SOURCES = \
 	%D%/web_plan.c \
 	%D%/web_plan.h \
 	%D%/web_private.h \
+	%D%/web_rpc.c \
+	%D%/web_rpc.h \
 	%D%/web_schema.c \
 	%D%/web_schema.h \
 	%D%/web_session_api.c \

@@ -50,21 +50,21 @@ static unsigned scope_of(const struct http_request *r)
         return http_request_route(r)->scope;
 }
 
-static bool is_local(const struct http_request *r)
+bool web_may_read(const struct web *web, bool is_local)
 {
-        return http_request_peer(r)->is_loopback && !http_request_is_forwarded(r);
-}
-
-static bool may_read_anonymously(const struct http_request *r)
-{
-        switch (web_of(r)->auth->anonymous_read) {
+        switch (web->auth->anonymous_read) {
         case AUTH_ANONYMOUS_ALL:
                 return true;
         case AUTH_ANONYMOUS_LOOPBACK:
-                return is_local(r);
+                return is_local;
         default:
                 return false;
         }
+}
+
+static bool is_local(const struct http_request *r)
+{
+        return http_request_peer(r)->is_loopback && !http_request_is_forwarded(r);
 }
 
 static void refuse_token(struct http_request *r)
@@ -127,14 +127,17 @@ static void on_checked(struct auth_check *c)
         }
 }
 
-const char *web_bearer_token(const struct http_request *r)
+const char *web_token_of(const char *header)
 {
-        const char *header = http_request_header(r, "Authorization");
-
         if (!header || strncasecmp(header, "Bearer ", strlen("Bearer ")) != 0)
                 return NULL;
         header += strlen("Bearer ");
         return header + strspn(header, " ");
+}
+
+const char *web_bearer_token(const struct http_request *r)
+{
+        return web_token_of(http_request_header(r, "Authorization"));
 }
 
 static void check_token(struct guard *g, const char *token)
@@ -157,7 +160,8 @@ static void try_anonymous(struct guard *g)
 
         if (scope & WEB_SCOPE_LOCAL && is_local(g->request))
                 pass(g);
-        else if ((scope & ~(unsigned)WEB_SCOPE_LOCAL) == AUTH_READ && may_read_anonymously(g->request)) {
+        else if ((scope & ~(unsigned)WEB_SCOPE_LOCAL) == AUTH_READ &&
+                 web_may_read(web_of(g->request), is_local(g->request))) {
                 g->identity.scopes = AUTH_READ;
                 pass(g);
         } else

@@ -155,6 +155,7 @@ Logs are in {stack.log_dir}; ./dev down stops everything.""")
             ("LONJA_PRODUCTS_URL", stack.products_url),
             ("LONJA_BRIDGE", f"{host}:{port}"),
             ("LONJA_GATEWAY_URL", stack.gateway_url),
+            ("LONJA_GATEWAY_GRPC", "{}:{}".format(*stack.gateway_grpc)),
             ("LONJA_NOTIFIER_URL", stack.notifier_url),
             ("LONJA_TOKEN", stack.token),
             ("LONJA_AMQP_URL", stack.amqp_url),

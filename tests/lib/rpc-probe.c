@@ -289,7 +289,7 @@ static const struct rpc_method methods[] = {
          .flags = RPC_METHOD_QUIET},
         {0},
 };
-static const struct rpc_method *const lists[] = {methods, rpc_health_methods, NULL};
+static const struct rpc_method *const lists[] = {methods, rpc_health_methods, rpc_reflection_methods, NULL};
 
 static int listen_on_all(struct probe *p)
 {

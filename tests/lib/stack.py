@@ -26,7 +26,7 @@ ADMIN = "admin"
 CREDENTIAL_USERS = ("lonja", "lonja-bridge")
 # Shipped disabled, for want of a certificate.
 TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-gateway-https.socket",
-               "lonja-notifier-https.socket")
+               "lonja-gateway-grpcs.socket", "lonja-notifier-https.socket")
 
 
 class AdminConnection(http.client.HTTPConnection):
@@ -290,6 +290,14 @@ class Stack:
     @property
     def gateway_url(self):
         return f"http://{self._door('gateway', 'http')}"
+
+    @property
+    def gateway_grpc(self):
+        return self._host_port("gateway", "grpc")
+
+    @property
+    def gateway_grpc_tls(self):
+        return self._host_port("gateway", "grpcs")
 
     @property
     def gateway_tls_url(self):

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* What a daemon with gRPC doors shares with its HTTP: the rights, the sockets, the figures.
+ *
+ * Only daemons that call one of these link rpc/. */
+
+#include "auth/auth.h"
+#include "rpc/rpc_server.h"
+
+/* The guard of rpc_server_setup; rpc_method.scope says what http_route.scope does. The context of the server
+ * must be a struct whose first member is `struct web *` (struct web_context). */
+void web_rpc_guard(struct rpc_call *c);
+/* Never NULL behind the guard; user "" and scopes 0 on a method that is open. */
+const struct auth_identity *web_rpc_identity(const struct rpc_call *c);
+
+/* Serves the doors "grpc" and "grpcs" (with the credentials tls.crt and tls.key), as many as systemd handed
+ * over; none is fine. The first grpcs door loads *tls, which the caller frees after the server. Logs what it
+ * returns. */
+int web_rpc_doors_open(struct rpc_server *server, struct service *service, struct net_tls **tls);
+
+/* Lines of /metrics. */
+void web_rpc_metrics(struct buf *out, const struct rpc_server *server);
