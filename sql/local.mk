@@ -10,4 +10,5 @@ dist_sql_DATA = \
 	%D%/0002_events.sql \
 	%D%/0003_accounts.sql \
 	%D%/0004_products.sql \
+	%D%/0005_records.sql \
 	$(NULL)

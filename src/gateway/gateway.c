@@ -58,6 +58,22 @@ static int open_backend(struct gateway *d)
         return web_backend_open(&d->backend, d->service, &setup);
 }
 
+static int open_domains(struct gateway *d)
+{
+        int r;
+
+        r = records_new(&d->records, service_loop(d->service), d->backend.pool, d->backend.relay,
+                        d->conf->gateway.record_template);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up records: %m");
+        return 0;
+}
+
+static void close_domains(struct gateway *d)
+{
+        d->records = records_free(d->records);
+}
+
 static void describe_web(struct gateway *d)
 {
         d->web_context.web = &d->web;
@@ -116,6 +132,7 @@ static void gateway_free(void *daemon)
         rpc_server_free(d->rpc);
         http_server_free(d->server);
         web_done(&d->web);
+        close_domains(d);
         web_backend_close(&d->backend);
         net_tls_free(d->rpc_tls);
         net_tls_free(d->tls);
@@ -132,6 +149,9 @@ static int gateway_start(struct service *service, const void *conf, void **ret_d
         d->service = service;
         d->conf = conf;
         r = open_backend(d);
+        if (r < 0)
+                goto finish;
+        r = open_domains(d);
         if (r < 0)
                 goto finish;
         describe_web(d);
@@ -155,6 +175,7 @@ static void gateway_reload(void *daemon, const void *conf)
         d->web.auth = &d->conf->auth;
         http_server_reload(d->server, &d->conf->http);
         rpc_server_reload(d->rpc, &d->conf->rpc);
+        records_set_template(d->records, d->conf->gateway.record_template);
         if (!service_is_draining(d->service))
                 stay_if_wanted(d, d->conf->gateway.amqp_records);
 }
@@ -194,6 +215,7 @@ const struct service_daemon gateway_daemon = {
         .tables = gateway_conf_tables,
         .conf_size = sizeof(struct gateway_conf),
         .doors = doors,
+        .validate = gateway_conf_validate,
         .start = gateway_start,
         .reload = gateway_reload,
         .ring = gateway_ring,

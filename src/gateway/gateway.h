@@ -10,6 +10,7 @@
  * opened after the backend and closed before it (gateway.c), its routes are in routes.c. */
 
 #include "gateway/gateway_conf.h"
+#include "gateway/record.h"
 #include "net/net_tls.h"
 #include "web/web_backend.h"
 #include "web/web_rpc.h"
@@ -20,7 +21,8 @@ struct gateway {
         struct service *service;         /* borrowed */
         const struct gateway_conf *conf; /* borrowed, replaced by reload */
         struct web_backend backend;
-        struct net_tls *tls; /* owned, as below; NULL without an https door */
+        struct records *records; /* owned, as all below */
+        struct net_tls *tls;     /* NULL without an https door */
         struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */
         struct rpc_server *rpc;

@@ -14,6 +14,7 @@
 /* Section [Gateway]. */
 struct gateway_own_conf {
         bool amqp_records; /* AmqpRecords=yes: stay, so that a message on lonja.records is a record at once */
+        char *record_template; /* RecordTemplate=: the sentence that announces a record */
 };
 
 struct gateway_conf {
@@ -27,3 +28,5 @@ struct gateway_conf {
 };
 
 extern const struct conf_table gateway_conf_tables[];
+/* What the tables cannot say. */
+int gateway_conf_validate(const void *conf, struct buf *messages);

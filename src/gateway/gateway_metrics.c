@@ -1,12 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
+#include <inttypes.h>
+
 #include "gateway/gateway.h"
+
+static void write_records(const struct records *records, struct buf *out)
+{
+        struct records_metrics m;
+
+        records_metrics(records, &m);
+        web_metric_family(out, "lonja_records_added_total", "counter",
+                          "Records added here, by kind of client.");
+        for (unsigned i = 0; i < N_RECORD_DOORS; i++)
+                buf_printf(out, "lonja_records_added_total{client_type=\"%s\"} %" PRIu64 "\n",
+                           record_client_type(i), m.n_added[i]);
+        const struct web_metric metrics[] = {
+                {"lonja_records_replayed_total", "counter", "Adds answered as an earlier one with their key.",
+                 m.n_replayed},
+                {"lonja_records_failed_total", "counter", "Adds that failed, or of which nobody knows.",
+                 m.n_failed},
+                {"lonja_record_groups_total", "counter", "Groups in which they were committed.", m.n_groups},
+                {"lonja_record_groups_failed_total", "counter", "Groups that failed.", m.n_groups_failed},
+                {"lonja_records_waiting", "gauge", "Adds that wait for their group.", m.n_waiting},
+        };
+
+        web_metrics(out, metrics, ARRAY_SIZE(metrics));
+}
 
 void gateway_metrics(void *context, struct buf *out)
 {
         const struct gateway *d = context;
 
+        write_records(d->records, out);
         web_backend_metrics(&d->backend, out);
         web_rpc_metrics(out, d->rpc);
 }

@@ -9,6 +9,14 @@ libgateway_a_SOURCES = \
 	%D%/gateway_conf.h \
 	%D%/gateway_metrics.c \
 	%D%/methods.c \
+	%D%/record.c \
+	%D%/record.h \
+	%D%/record_api.c \
+	%D%/record_api.h \
+	%D%/record_message.c \
+	%D%/record_message.h \
+	%D%/record_store.c \
+	%D%/record_store.h \
 	%D%/routes.c \
 	$(NULL)
 nodist_libgateway_a_SOURCES = %D%/gateway_schema.c

@@ -2,7 +2,11 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 
 #include "gateway/gateway.h"
+#include "gateway/record_api.h"
 
 const struct http_route gateway_routes[] = {
+        {"GET", "/api/records", record_api_list, .scope = AUTH_READ},
+        {"POST", "/api/records", record_api_create, .scope = AUTH_WRITE},
+        {"GET", "/api/records/{id}", record_api_get, .scope = AUTH_READ},
         {NULL},
 };

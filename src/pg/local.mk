@@ -39,6 +39,7 @@ libpg_a_SOURCES = \
 	%D%/pg_query.h \
 	%D%/pg_resolve.c \
 	%D%/pg_resolve.h \
+	%D%/pg_sqlstate.c \
 	$(NULL)
 nodist_libpg_a_SOURCES = %D%/schema_version.h
 

@@ -74,6 +74,9 @@ void pg_query_cancel(struct pg_query *q);
 /* Cancels, frees result and parameters; safe on a zeroed query. */
 void pg_query_done(struct pg_query *q);
 
+/* SQL errors that say "not now" rather than "never": resources, locks, cancelled or shutting down. */
+bool pg_sqlstate_is_passing(const char *sqlstate);
+
 size_t pg_query_rows(const struct pg_query *q);
 bool pg_row_is_null(const struct pg_query *q, size_t row, unsigned column);
 const char *pg_row_text(const struct pg_query *q, size_t row, unsigned column); /* "" for NULL */

@@ -64,12 +64,7 @@ int product_input_create_only(struct http_request *r, bool *ret)
 
 int product_input_session_error(struct http_request *r, const struct pg_session *session)
 {
-        static const char *const passing[] = {"40", "53", "55", "57"}; /* classes of SQLSTATE */
-
         http_request_log_field(r, "SQLSTATE", session->sqlstate);
         http_request_log_field(r, "DATABASE_ERROR", session->error);
-        for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
-                if (startswith(session->sqlstate, passing[i]))
-                        return -EBUSY;
-        return -EIO;
+        return pg_sqlstate_is_passing(session->sqlstate) ? -EBUSY : -EIO;
 }

@@ -12,7 +12,7 @@ enum { COLUMN_OUTCOME, COLUMN_STATUS, COLUMN_ETAG, COLUMN_LOCATION, COLUMN_ANSWE
 
 static_assert(sizeof(((struct web_write *)0)->hash) == AUTH_DIGEST_HEX_SIZE, "the hash is SHA-256 in hex");
 
-static bool is_key(const char *s)
+bool web_key_is_valid(const char *s)
 {
         size_t n = strnlen(s, WEB_KEY_MAX + 1);
 
@@ -40,7 +40,7 @@ int web_write_read_headers(struct http_request *r, struct web_write *ret)
         struct web_write w = {.key = http_request_header(r, "Idempotency-Key"), .if_match = WEB_MATCH_NONE};
         struct field_errors errors = {.n_errors = 0};
 
-        if (w.key && !is_key(w.key))
+        if (w.key && !web_key_is_valid(w.key))
                 field_errors_add(&errors, "Idempotency-Key", "must be 1 to %d printable ASCII characters",
                                  WEB_KEY_MAX);
         read_if_match(http_request_header(r, "If-Match"), &w, &errors);
@@ -52,10 +52,19 @@ int web_write_read_headers(struct http_request *r, struct web_write *ret)
         return 0;
 }
 
+void web_write_hash(const char *operation, const void *command, size_t n, char ret[65])
+{
+        struct auth_digest digest;
+
+        auth_digest_init(&digest);
+        auth_digest_add(&digest, operation, strlen(operation) + 1); /* with its NUL, which separates */
+        auth_digest_add(&digest, command, n);
+        auth_digest_hex(&digest, ret);
+}
+
 int web_write_read(struct http_request *r, const char *operation, const struct buf *command,
                    struct web_write *ret)
 {
-        struct auth_digest digest;
         int k;
 
         if (buf_error(command) < 0)
@@ -63,10 +72,7 @@ int web_write_read(struct http_request *r, const char *operation, const struct b
         k = web_write_read_headers(r, ret);
         if (k != 0)
                 return k;
-        auth_digest_init(&digest);
-        auth_digest_add(&digest, operation, strlen(operation) + 1); /* with its NUL, which separates */
-        auth_digest_add(&digest, buf_bytes(command), buf_size(command));
-        auth_digest_hex(&digest, ret->hash);
+        web_write_hash(operation, buf_bytes(command), buf_size(command), ret->hash);
         return 0;
 }
 
@@ -80,28 +86,25 @@ void web_write_params(const struct web_write *w, struct pg_query *q)
                 pg_query_int(q, w->if_match);
 }
 
-/* SQL errors that say "not now" rather than "never": resources, locks, cancelled or shutting down. */
-static bool is_passing(const char *sqlstate)
+void web_write_reply_failure(struct http_request *r, int status, const char *sqlstate, const char *error)
 {
-        return startswith(sqlstate, "53") || startswith(sqlstate, "55") || startswith(sqlstate, "57") ||
-               startswith(sqlstate, "40") || streq(sqlstate, "25006");
-}
-
-static void reply_failure(struct http_request *r, const struct pg_query *q)
-{
-        if (q->status == -EIO) {
-                http_request_log_field(r, "SQLSTATE", q->sqlstate);
-                http_request_log_field(r, "DATABASE_ERROR", q->error);
-                if (is_passing(q->sqlstate)) {
+        if (status == -EIO) {
+                http_request_log_field(r, "SQLSTATE", sqlstate);
+                http_request_log_field(r, "DATABASE_ERROR", error);
+                if (pg_sqlstate_is_passing(sqlstate)) {
                         http_reply_problem(r, 503, "database-busy", "the change was not made; try again");
                         return;
                 }
         }
+        http_reply_error(r, status);
+}
+
+static void reply_failure(struct http_request *r, const struct pg_query *q)
+{
         /* Sent but unanswered: nobody here knows whether it was committed. */
-        if (q->was_sent && (q->status == -ETIMEDOUT || q->status == -ECANCELED))
-                http_reply_error(r, -ECONNRESET);
-        else
-                http_reply_error(r, q->status);
+        bool is_unknown = q->was_sent && (q->status == -ETIMEDOUT || q->status == -ECANCELED);
+
+        web_write_reply_failure(r, is_unknown ? -ECONNRESET : q->status, q->sqlstate, q->error);
 }
 
 static void reply_etag(struct http_request *r, const struct pg_query *q)

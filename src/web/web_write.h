@@ -14,6 +14,8 @@
 #include "web/web_etag.h"
 
 #define WEB_KEY_MAX 255
+/* 1 to WEB_KEY_MAX printable ASCII characters. */
+bool web_key_is_valid(const char *s);
 
 struct web_write {
         const char *key;  /* Idempotency-Key or NULL; borrowed from the request */
@@ -30,6 +32,11 @@ int web_write_read(struct http_request *r, const char *operation, const struct b
 int web_write_read_headers(struct http_request *r, struct web_write *ret);
 /* Appends key, hash and if_match as parameters: NULL for what is absent; WEB_MATCH_ANY goes as -2. */
 void web_write_params(const struct web_write *w, struct pg_query *q);
+/* What a key is bound to: SHA-256 of operation and canonical command, hex. */
+void web_write_hash(const char *operation, const void *command, size_t n, char ret[65]);
+/* Answers for a write that failed: `status` as of a query, -ECONNRESET when nobody knows whether it was made;
+ * with -EIO the server's code and its words, for the journal. */
+void web_write_reply_failure(struct http_request *r, int status, const char *sqlstate, const char *error);
 /* Maps the row (or the failure) of a write to an answer. The first five columns are those of write_row. */
 void web_write_reply(struct http_request *r, const struct pg_query *q);
 

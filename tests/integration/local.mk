@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/test_cli.py \
 	%D%/test_kill.py \
 	%D%/test_mq.py \
+	%D%/test_records.py \
 	%D%/test_relay.py \
 	%D%/test_sweep.py \
 	%D%/test_pg.py \

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#include "gateway/record_store.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* Read in record_store_write_row(), in this order. */
+#define RECORD_COLUMNS "id, message, client_type, rfc3339(created_at) AS shown_at, total"
+enum record_column { ID, MESSAGE, CLIENT_TYPE, CREATED_AT, TOTAL, N_COLUMNS };
+enum added_column { ADDED_OUTCOME, ADDED_ID, ADDED_CLIENT_TYPE, ADDED_CREATED_AT, ADDED_TOTAL };
+
+static const struct pg_statement add_statement = {"record_add", "SELECT * FROM record_add($1, $2)"};
+static const struct pg_statement find_statement = {
+        "record_find",
+        "SELECT " RECORD_COLUMNS " FROM record WHERE id = $1",
+};
+
+static const struct web_field list_fields[] = {
+        {"id", "id", WEB_FIELD_INT, .can_order = true, .can_filter = true},
+        {"message", "message", WEB_FIELD_TEXT, .can_filter = true, .can_search = true},
+        {"client_type", "client_type", WEB_FIELD_TEXT, .can_filter = true},
+        {"created_at", "created_at", WEB_FIELD_TIME, .can_order = true, .can_filter = true},
+        {"total", "total", WEB_FIELD_INT, .can_order = true, .can_filter = true},
+        {NULL},
+};
+const struct web_list_resource record_list_resource = {
+        .path = "/api/records",
+        .columns = RECORD_COLUMNS,
+        .n_columns = N_COLUMNS,
+        .from = "record",
+        .fields = list_fields,
+};
+
+/* ---- Adding ---- */
+
+static void write_item(struct jwrite *w, const struct record_add *a)
+{
+        jwrite_object_begin(w);
+        jwrite_key(w, "message");
+        jwrite_string_n(w, a->message, a->message_size);
+        jwrite_pair(w, "client_type", record_client_type(a->door));
+        if (a->key) {
+                jwrite_pair(w, "key", a->key);
+                jwrite_pair(w, "hash", a->hash);
+        }
+        jwrite_pair(w, "request_id", a->request_id);
+        jwrite_object_end(w);
+}
+
+void record_store_add(struct pg_query *q, struct record_add *const *adds, size_t n, const char *template,
+                      pg_query_fn complete)
+{
+        _cleanup_(buf_done) struct buf items = BUF_EMPTY;
+        struct jwrite w = jwrite_to(&items);
+
+        assert(n >= 1 && n <= RECORD_GROUP_MAX);
+        jwrite_array_begin(&w);
+        for (size_t i = 0; i < n; i++)
+                write_item(&w, adds[i]);
+        jwrite_array_end(&w);
+        pg_query_init(q, &add_statement, complete);
+        /* Out of memory: the empty text is no JSON, and the group fails as a whole. */
+        pg_query_text_n(q, buf_error(&items) < 0 ? "" : buf_bytes(&items),
+                        buf_error(&items) < 0 ? 0 : buf_size(&items));
+        pg_query_text(q, template);
+}
+
+void record_store_read_added(const struct pg_query *q, size_t row, struct record_result *ret)
+{
+        const char *outcome = pg_row_text(q, row, ADDED_OUTCOME);
+
+        *ret = (struct record_result){
+                .outcome = streq(outcome, "done")       ? RECORD_ADDED
+                           : streq(outcome, "replayed") ? RECORD_REPLAYED
+                                                        : RECORD_KEY_REUSED,
+                .id = pg_row_int(q, row, ADDED_ID),
+                .total = pg_row_int(q, row, ADDED_TOTAL),
+                .client_type = pg_row_text(q, row, ADDED_CLIENT_TYPE),
+                .created_at = pg_row_text(q, row, ADDED_CREATED_AT),
+                .sqlstate = "",
+                .error = "",
+        };
+}
+
+/* ---- Reading ---- */
+
+void record_store_find(struct pg_query *q, int64_t id, pg_query_fn complete)
+{
+        pg_query_init(q, &find_statement, complete);
+        pg_query_int(q, id);
+}
+
+struct view {
+        int64_t id, total;
+        const char *message, *client_type, *created_at;
+        size_t message_size;
+};
+
+static void write_view(struct buf *out, const struct view *v)
+{
+        struct jwrite w = jwrite_to(out);
+
+        jwrite_object_begin(&w);
+        jwrite_key(&w, "id");
+        jwrite_int(&w, v->id);
+        jwrite_key(&w, "message");
+        jwrite_string_n(&w, v->message, v->message_size);
+        jwrite_pair(&w, "client_type", v->client_type);
+        jwrite_pair(&w, "created_at", v->created_at);
+        jwrite_key(&w, "total");
+        jwrite_int(&w, v->total);
+        jwrite_object_end(&w);
+}
+
+void record_store_write_row(struct buf *out, const struct pg_query *q, size_t row)
+{
+        write_view(out, &(struct view){
+                                .id = pg_row_int(q, row, ID),
+                                .message = pg_row_text(q, row, MESSAGE),
+                                .message_size = pg_row_size(q, row, MESSAGE),
+                                .client_type = pg_row_text(q, row, CLIENT_TYPE),
+                                .created_at = pg_row_text(q, row, CREATED_AT),
+                                .total = pg_row_int(q, row, TOTAL),
+                        });
+}
+
+void record_store_write_added(struct buf *out, const struct record_add *a, const struct record_result *r)
+{
+        write_view(out, &(struct view){
+                                .id = r->id,
+                                .message = a->message,
+                                .message_size = a->message_size,
+                                .client_type = r->client_type,
+                                .created_at = r->created_at,
+                                .total = r->total,
+                        });
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* The statements of records (sql/0005_records.sql) and the way from a row to JSON. */
+
+#include "gateway/record.h"
+#include "web/web_list.h"
+#include "json/jwrite.h"
+
+#define RECORD_GROUP_MAX 64 /* adds in one statement */
+
+/* WRITE: adds[i] becomes row i. */
+void record_store_add(struct pg_query *q, struct record_add *const *adds, size_t n, const char *template,
+                      pg_query_fn complete);
+/* Row i of it. */
+void record_store_read_added(const struct pg_query *q, size_t row, struct record_result *ret);
+
+/* READ: at most one row, for record_store_write_row(). */
+void record_store_find(struct pg_query *q, int64_t id, pg_query_fn complete);
+extern const struct web_list_resource record_list_resource;
+void record_store_write_row(struct buf *out, const struct pg_query *q, size_t row);
+
+/* The same JSON of a record that was just added. */
+void record_store_write_added(struct buf *out, const struct record_add *a, const struct record_result *r);
