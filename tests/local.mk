@@ -3,6 +3,7 @@
 
 include %D%/unit/base/local.mk
 include %D%/unit/json/local.mk
+include %D%/unit/arithmetic/local.mk
 include %D%/unit/service/local.mk
 include %D%/unit/net/local.mk
 include %D%/unit/http/local.mk

@@ -14,6 +14,8 @@ typedef uint64_t usec_t; /* the one typedef: a unit, not a struct */
 #define USEC_INFINITY UINT64_MAX
 
 usec_t clock_monotonic_usec(void);
+/* Processor time that the calling thread has used. */
+usec_t clock_thread_usec(void);
 /* Wall clock, usec since 1970 UTC. */
 usec_t clock_wall_usec(void);
 /* a + b without overflow; infinity absorbs. */

@@ -23,6 +23,7 @@ fuzz_targets = \
 	fuzz-url-query \
 	fuzz-zone \
 	$(NULL)
+fuzz_targets += fuzz-expression
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -45,6 +46,10 @@ fuzz_conf_LDADD = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS)
 fuzz_event_message_SOURCES = %D%/fuzz-event-message.c $(fuzz_main)
 fuzz_event_message_LDFLAGS = $(fuzz_ldflags)
 fuzz_event_message_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_expression_SOURCES = %D%/fuzz-expression.c $(fuzz_main)
+fuzz_expression_LDFLAGS = $(fuzz_ldflags)
+fuzz_expression_LDADD = $(arithmetic_LIBS) libbase.a
 
 fuzz_http_path_SOURCES = %D%/fuzz-http-path.c $(fuzz_main)
 fuzz_http_path_LDFLAGS = $(fuzz_ldflags)
