@@ -18,6 +18,11 @@ static const struct pg_statement find_statement = {
         "record_find",
         "SELECT " RECORD_COLUMNS " FROM record WHERE id = $1",
 };
+static const struct pg_statement page_statement = {
+        "record_page",
+        "SELECT " RECORD_COLUMNS " FROM record WHERE id < $1 AND ($2 = '' OR client_type = $2)"
+        " ORDER BY id DESC LIMIT $3",
+};
 
 static const struct web_field list_fields[] = {
         {"id", "id", WEB_FIELD_INT, .can_order = true, .can_filter = true},
@@ -94,13 +99,16 @@ void record_store_find(struct pg_query *q, int64_t id, pg_query_fn complete)
         pg_query_int(q, id);
 }
 
-struct view {
-        int64_t id, total;
-        const char *message, *client_type, *created_at;
-        size_t message_size;
-};
+void record_store_page(struct pg_query *q, int64_t before, const char *client_type, unsigned limit,
+                       pg_query_fn complete)
+{
+        pg_query_init(q, &page_statement, complete);
+        pg_query_int(q, before);
+        pg_query_text(q, client_type);
+        pg_query_int(q, limit);
+}
 
-static void write_view(struct buf *out, const struct view *v)
+static void write_view(struct buf *out, const struct record_view *v)
 {
         struct jwrite w = jwrite_to(out);
 
@@ -116,21 +124,28 @@ static void write_view(struct buf *out, const struct view *v)
         jwrite_object_end(&w);
 }
 
+struct record_view record_store_view(const struct pg_query *q, size_t row)
+{
+        return (struct record_view){
+                .id = pg_row_int(q, row, ID),
+                .message = pg_row_text(q, row, MESSAGE),
+                .message_size = pg_row_size(q, row, MESSAGE),
+                .client_type = pg_row_text(q, row, CLIENT_TYPE),
+                .created_at = pg_row_text(q, row, CREATED_AT),
+                .total = pg_row_int(q, row, TOTAL),
+        };
+}
+
 void record_store_write_row(struct buf *out, const struct pg_query *q, size_t row)
 {
-        write_view(out, &(struct view){
-                                .id = pg_row_int(q, row, ID),
-                                .message = pg_row_text(q, row, MESSAGE),
-                                .message_size = pg_row_size(q, row, MESSAGE),
-                                .client_type = pg_row_text(q, row, CLIENT_TYPE),
-                                .created_at = pg_row_text(q, row, CREATED_AT),
-                                .total = pg_row_int(q, row, TOTAL),
-                        });
+        const struct record_view view = record_store_view(q, row);
+
+        write_view(out, &view);
 }
 
 void record_store_write_added(struct buf *out, const struct record_add *a, const struct record_result *r)
 {
-        write_view(out, &(struct view){
+        write_view(out, &(struct record_view){
                                 .id = r->id,
                                 .message = a->message,
                                 .message_size = a->message_size,

@@ -18,7 +18,19 @@ void record_store_read_added(const struct pg_query *q, size_t row, struct record
 
 /* READ: at most one row, for record_store_write_row(). */
 void record_store_find(struct pg_query *q, int64_t id, pg_query_fn complete);
+/* READ: at most `limit` rows with an id below `before`, the newest first; of all kinds of clients when
+ * `client_type` is
+ * "". */
+void record_store_page(struct pg_query *q, int64_t before, const char *client_type, unsigned limit,
+                       pg_query_fn complete);
 extern const struct web_list_resource record_list_resource;
+
+struct record_view { /* a row; texts of the query */
+        int64_t id, total;
+        const char *message, *client_type, *created_at;
+        size_t message_size;
+};
+struct record_view record_store_view(const struct pg_query *q, size_t row);
 void record_store_write_row(struct buf *out, const struct pg_query *q, size_t row);
 
 /* The same JSON of a record that was just added. */

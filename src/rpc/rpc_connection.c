@@ -187,7 +187,6 @@ void rpc_connection_punish(struct rpc_connection *c)
         if (c->is_broken)
                 return;
         c->is_broken = true;
-        c->server->metrics.n_punished++;
         (void)nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
         rpc_server_schedule(c->server, c);
 }

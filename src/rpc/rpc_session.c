@@ -110,6 +110,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
                         rpc_connection_punish(c);
                 return 0;
         }
+        if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+                c->server->metrics.n_punished++;
         if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
             (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
                 return 0;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "web/web_private.h"
 #include "web/web_rpc.h"
+#include "web/web_write.h"
 
 #define CHECK_USEC (10 * USEC_PER_SEC)
 
@@ -123,6 +124,34 @@ void web_rpc_guard(struct rpc_call *c)
                 check_token(g, web_token_of(authorization));
         else
                 try_anonymous(g);
+}
+
+/* ---- writing ---- */
+
+int web_rpc_read_key(struct rpc_call *c, const char **ret)
+{
+        const char *key = rpc_call_header(c, "idempotency-key");
+
+        if (key && !web_key_is_valid(key)) {
+                rpc_call_problem(c, 400, "invalid-input",
+                                 "idempotency-key must be 1 to %d printable ASCII characters", WEB_KEY_MAX);
+                return 1;
+        }
+        *ret = key;
+        return 0;
+}
+
+void web_rpc_fail_write(struct rpc_call *c, int status, const char *sqlstate, const char *error)
+{
+        if (status == -EIO) {
+                rpc_call_log_field(c, "SQLSTATE", sqlstate);
+                rpc_call_log_field(c, "DATABASE_ERROR", error);
+                if (pg_sqlstate_is_passing(sqlstate)) {
+                        rpc_call_problem(c, 503, "database-busy", "the change was not made; try again");
+                        return;
+                }
+        }
+        rpc_call_error(c, status);
 }
 
 /* ---- doors ---- */

@@ -15,6 +15,12 @@ void web_rpc_guard(struct rpc_call *c);
 /* Never NULL behind the guard; user "" and scopes 0 on a method that is open. */
 const struct auth_identity *web_rpc_identity(const struct rpc_call *c);
 
+/* The metadata idempotency-key; *ret NULL without one, borrowed from the call. 0; 1: the call was ended with
+ * INVALID_ARGUMENT. */
+int web_rpc_read_key(struct rpc_call *c, const char **ret);
+/* web_write_reply_failure() for calls. */
+void web_rpc_fail_write(struct rpc_call *c, int status, const char *sqlstate, const char *error);
+
 /* Serves the doors "grpc" and "grpcs" (with the credentials tls.crt and tls.key), as many as systemd handed
  * over; none is fine. The first grpcs door loads *tls, which the caller frees after the server. Logs what it
  * returns. */

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	%D%/test_auth.py \
 	%D%/test_dev.py \
 	%D%/test_gateway.py \
+	%D%/test_grpc.py \
 	%D%/test_health.py \
 	%D%/test_write.py \
 	%D%/test_holder.py \
@@ -18,6 +19,7 @@ EXTRA_DIST += \
 	%D%/test_mq.py \
 	%D%/test_records.py \
 	%D%/test_relay.py \
+	%D%/test_rpc_hostile.py \
 	%D%/test_sweep.py \
 	%D%/test_pg.py \
 	%D%/test_products.py \
