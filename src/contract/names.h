@@ -8,6 +8,7 @@
 #define DEAD_EXCHANGE "lonja.dead"     /* direct; dead letters */
 
 /* Queues. A dead letter of one goes to DEAD_EXCHANGE by the queue's name, and so into "<name>.dead". */
+#define DEAD_SUFFIX ".dead"
 #define RECORDS_QUEUE "lonja.records"
 #define CALCULATIONS_QUEUE "lonja.calculations"
 #define PRODUCTS_QUEUE "lonja.tasks.products"

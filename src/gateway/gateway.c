@@ -10,9 +10,20 @@
 #include "gateway/gateway.h"
 #include "web/web_doors.h"
 
-static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {NULL}};
-static const struct mq_queue queues[] = {{NULL}};
-static const struct mq_binding bindings[] = {{NULL}};
+static const struct mq_exchange exchanges[] = {
+        {EVENTS_EXCHANGE, "topic"},
+        {DEAD_EXCHANGE, "direct"},
+        {NULL},
+};
+static const struct mq_queue queues[] = {
+        {RECORDS_QUEUE, "quorum", .dead_letter_exchange = DEAD_EXCHANGE, .dead_letter_key = RECORDS_QUEUE},
+        {RECORDS_QUEUE DEAD_SUFFIX, "quorum"},
+        {NULL},
+};
+static const struct mq_binding bindings[] = {
+        {RECORDS_QUEUE DEAD_SUFFIX, DEAD_EXCHANGE, RECORDS_QUEUE},
+        {NULL},
+};
 static const struct mq_topology topology = {exchanges, queues, bindings};
 
 static const struct http_route *const routes[] = {
@@ -66,11 +77,15 @@ static int open_domains(struct gateway *d)
                         d->conf->gateway.record_template);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up records: %m");
+        r = record_queue_new(&d->record_queue, d->service, d->backend.link, d->records);
+        if (r < 0)
+                return log_error_errno(r, "Cannot consume " RECORDS_QUEUE ": %m");
         return 0;
 }
 
 static void close_domains(struct gateway *d)
 {
+        d->record_queue = record_queue_free(d->record_queue);
         d->records = records_free(d->records);
 }
 
@@ -195,6 +210,7 @@ static void gateway_drain(void *daemon)
 
         http_server_drain(d->server);
         rpc_server_drain(d->rpc);
+        record_queue_drain(d->record_queue);
         event_relay_drain(d->backend.relay);
         stay_if_wanted(d, false);
 }

@@ -10,7 +10,7 @@
  * opened after the backend and closed before it (gateway.c), its routes are in routes.c. */
 
 #include "gateway/gateway_conf.h"
-#include "gateway/record.h"
+#include "gateway/record_queue.h"
 #include "net/net_tls.h"
 #include "web/web_backend.h"
 #include "web/web_rpc.h"
@@ -22,7 +22,8 @@ struct gateway {
         const struct gateway_conf *conf; /* borrowed, replaced by reload */
         struct web_backend backend;
         struct records *records; /* owned, as all below */
-        struct net_tls *tls;     /* NULL without an https door */
+        struct record_queue *record_queue;
+        struct net_tls *tls; /* NULL without an https door */
         struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */
         struct rpc_server *rpc;

@@ -28,11 +28,28 @@ static void write_records(const struct records *records, struct buf *out)
         web_metrics(out, metrics, ARRAY_SIZE(metrics));
 }
 
+static void write_queue(const struct record_queue *queue, struct buf *out)
+{
+        struct record_queue_metrics m;
+
+        record_queue_metrics(queue, &m);
+        const struct web_metric metrics[] = {
+                {"lonja_record_deliveries", "gauge", "Messages of lonja.records in hand.", m.n_in_hand},
+                {"lonja_record_deliveries_retried_total", "counter", "Times that one had to be tried again.",
+                 m.n_retried},
+                {"lonja_record_deliveries_dead_total", "counter", "Messages sent to the dead letters.",
+                 m.n_dead},
+        };
+
+        web_metrics(out, metrics, ARRAY_SIZE(metrics));
+}
+
 void gateway_metrics(void *context, struct buf *out)
 {
         const struct gateway *d = context;
 
         write_records(d->records, out);
+        write_queue(d->record_queue, out);
         web_backend_metrics(&d->backend, out);
         web_rpc_metrics(out, d->rpc);
 }

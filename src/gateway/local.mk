@@ -17,6 +17,8 @@ libgateway_a_SOURCES = \
 	%D%/record_grpc.h \
 	%D%/record_message.c \
 	%D%/record_message.h \
+	%D%/record_queue.c \
+	%D%/record_queue.h \
 	%D%/record_store.c \
 	%D%/record_store.h \
 	%D%/routes.c \

@@ -16,4 +16,6 @@
 #define LOG_ID_LOGIN_LIMITED "6d6f2b1f54b04a2a8a1c7a0f3c2d9e09"
 #define LOG_ID_RELOADED "6d6f2b1f54b04a2a8a1c7a0f3c2d9e0a"
 #define LOG_ID_RELOAD_FAILED "6d6f2b1f54b04a2a8a1c7a0f3c2d9e0b"
+#define LOG_ID_DELIVERY_DONE "6d6f2b1f54b04a2a8a1c7a0f3c2d9e0d" /* an AMQP delivery changed state */
+#define LOG_ID_DELIVERY_DEAD "6d6f2b1f54b04a2a8a1c7a0f3c2d9e0e"
 #define LOG_ID_IDLE_EXIT "6d6f2b1f54b04a2a8a1c7a0f3c2d9e0c"

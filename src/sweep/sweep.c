@@ -28,6 +28,7 @@ static const struct source {
         {"products",
          "EXISTS (SELECT FROM outbox) OR (SELECT published FROM relay) < (SELECT last FROM event_head)",
          PRODUCTS_QUEUE},
+        {"gateway", NULL, RECORDS_QUEUE},
 };
 #define N_SOURCES ARRAY_SIZE(sources)
 

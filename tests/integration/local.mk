@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	%D%/test_kill.py \
 	%D%/test_mq.py \
 	%D%/test_records.py \
+	%D%/test_records_amqp.py \
 	%D%/test_relay.py \
 	%D%/test_rpc_hostile.py \
 	%D%/test_sweep.py \

@@ -11,45 +11,12 @@ import uuid
 import pytest
 import requests
 
-SENTENCE = 'Se ingresó un registro mediante {client_type}, con el mensaje "{message}", total de mensajes {total}'
+from records import Records, announced, sentence
 
 
 @pytest.fixture
 def records(lonja):
     return Records(lonja)
-
-
-class Records:
-    """The REST door, and what is behind it."""
-
-    def __init__(self, lonja):
-        self.lonja = lonja
-        self.url = f"{lonja.gateway_url}/api/records"
-        self.http = requests.Session()
-        self.http.headers["Authorization"] = f"Bearer {lonja.token}"
-
-    def add(self, message, key=None, **options):
-        headers = {"Idempotency-Key": key} if key else {}
-        return self.http.post(self.url, json={"message": message}, headers=headers, timeout=60, **options)
-
-    def query(self, sql):
-        """Rows of the query as lists of text."""
-        return json.loads(self.lonja.psql(f"SELECT coalesce(json_agg(to_json(q)), '[]') FROM ({sql}) q").strip())
-
-    def last(self):
-        return self.query("SELECT last FROM counter WHERE name = 'record'")[0]["last"]
-
-
-def sentence(record):
-    return SENTENCE.format(**{k: record[k] for k in ("client_type", "message", "total")})
-
-
-def announced(records, since=0):
-    """Data of the events of records after `since` (a total), in the order of their offsets."""
-    records.lonja.psql("SELECT event_relay_turn('test', 100000, 0, 0)")
-    return [row["data"] for row in records.query(
-        "SELECT data FROM event WHERE type = 'record.added' "
-        f"AND (data->>'total')::bigint > {since} ORDER BY \"offset\"")]
 
 
 # ---- REST ----

@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	%D%/probe.py \
 	%D%/process.py \
 	%D%/rabbitmq.py \
+	%D%/records.py \
 	%D%/stack.py \
 	%D%/units.py \
 	$(NULL)
