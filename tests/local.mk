@@ -17,6 +17,7 @@ include %D%/unit/web/local.mk
 include %D%/unit/products/local.mk
 include %D%/unit/bridge/local.mk
 include %D%/unit/notifier/local.mk
+include %D%/unit/ws/local.mk
 include %D%/unit/scheduler/local.mk
 include %D%/unit/gateway/local.mk
 include %D%/unit/cli/local.mk

@@ -13,4 +13,6 @@ libauth_a_SOURCES = \
 	%D%/auth_hasher.c \
 	%D%/auth_hasher.h \
 	%D%/auth_token.c \
+	%D%/auth_watch.c \
+	%D%/auth_watch.h \
 	$(NULL)

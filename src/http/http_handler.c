@@ -81,6 +81,16 @@ const char *http_request_header(const struct http_request *r, const char *name)
         return value ? http_request_strdup((struct http_request *)r, value) : NULL;
 }
 
+char *http_request_copy(struct http_request *r, const char *p, size_t n)
+{
+        char *copy = http_request_alloc(r, n + 1);
+
+        if (!copy)
+                return NULL;
+        copy[n] = '\0';
+        return memcpy(copy, p, n);
+}
+
 const char *http_request_id(const struct http_request *r)
 {
         return r->id;

@@ -49,6 +49,8 @@ const struct url_query *http_request_query(const struct http_request *r);
 /* NULL when absent, and when the client has left before it was first asked for. Lives as long as the request.
  */
 const char *http_request_header(const struct http_request *r, const char *name);
+/* A copy of n bytes, and a NUL behind it, that lives as long as the request; NULL when out of memory. */
+char *http_request_copy(struct http_request *r, const char *p, size_t n);
 const char *http_request_id(const struct http_request *r); /* X-Request-ID in, or made */
 const struct net_peer *http_request_peer(const struct http_request *r);
 /* Forwarded or X-Forwarded-*: somebody's proxy stands between, so the peer's address means nothing. */

@@ -3,12 +3,22 @@
 
 noinst_LIBRARIES += libnotifier.a
 libnotifier_a_SOURCES = \
+	%D%/catch_up.c %D%/catch_up.h \
+	%D%/client.c %D%/client.h \
+	%D%/event_log.c %D%/event_log.h \
+	%D%/event_text.c %D%/event_text.h \
+	%D%/feed.c %D%/feed.h \
 	%D%/notifier.c %D%/notifier.h \
 	%D%/notifier_conf.c %D%/notifier_conf.h \
 	%D%/notifier_metrics.c \
+	%D%/origin.c %D%/origin.h \
 	%D%/page.c %D%/page.h \
 	%D%/panel.c %D%/panel.h \
-	%D%/routes.c
+	%D%/routes.c \
+	%D%/sse_client.c \
+	%D%/stream_api.c %D%/stream_api.h \
+	%D%/topics.c %D%/topics.h \
+	%D%/ws_client.c
 nodist_libnotifier_a_SOURCES = %D%/notifier_schema.c
 
 EXTRA_DIST += %D%/notifier.openapi.json

@@ -8,8 +8,10 @@
 #include "base/alloc.h"
 #include "contract/names.h"
 #include "notifier/notifier.h"
+#include "service/files.h"
 #include "service/log.h"
 #include "web/web_doors.h"
+#include "ws/ws_conn.h"
 
 /* The exchange is declared by everybody; our queue goes with the connection. */
 static const struct mq_topology topology = {
@@ -45,6 +47,35 @@ static int connect_servers(struct notifier *d)
         };
 
         return web_backend_open(&d->backend, d->service, &setup);
+}
+
+static void on_looked(struct feed *f)
+{
+        clients_on_looked(container_of(f, struct notifier, feed));
+}
+
+static void on_reset(struct feed *f)
+{
+        clients_close_all(container_of(f, struct notifier, feed), true, WS_CLOSE_RESTART,
+                          "the log began anew: come back");
+}
+
+static int start_feed(struct notifier *d)
+{
+        const struct feed_conf conf = {d->conf->notifier.recent_max, d->conf->notifier.recent_bytes};
+        sd_event *loop = service_loop(d->service);
+        int r;
+
+        auth_watch_init(&d->sessions, loop, d->backend.pool);
+        r = clients_init(d);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the event loop: %m");
+        d->feed.looked = on_looked;
+        d->feed.reset = on_reset;
+        r = feed_start(&d->feed, loop, d->backend.pool, d->backend.link, &conf);
+        if (r < 0)
+                return log_error_errno(r, "Cannot follow the events: %m");
+        return 0;
 }
 
 /* A dashboard that cannot be read keeps nobody from the events. */
@@ -88,13 +119,27 @@ static int serve(struct notifier *d)
         return web_doors_open(d->server, d->service, &d->tls);
 }
 
+static void allow_files(const struct notifier_conf *conf)
+{
+        uint64_t n = conf->notifier.clients_max + conf->http.connections_max, k = files_allow(n);
+
+        if (k < n)
+                log_warning("MaxClients= and MaxConnections= do not fit LimitNOFILE=: there is room for %llu",
+                            (unsigned long long)k);
+}
+
 static void notifier_free(void *daemon)
 {
         struct notifier *d = daemon;
 
         if (!d)
                 return;
+        clients_drop_all(d);
         http_server_free(d->server);
+        feed_stop(&d->feed);
+        catch_up_done(d);
+        clients_done(d);
+        auth_watch_done(&d->sessions);
         web_done(&d->web);
         web_backend_close(&d->backend);
         net_tls_free(d->tls);
@@ -111,8 +156,11 @@ static int notifier_start(struct service *service, const void *conf, void **ret_
                 return log_error_errno(-ENOMEM, "Cannot start: %m");
         d->service = service;
         d->conf = conf;
+        allow_files(d->conf);
         load_pages(d);
         r = connect_servers(d);
+        if (r == 0)
+                r = start_feed(d);
         if (r == 0)
                 r = serve(d);
         if (r < 0) {
@@ -133,6 +181,7 @@ static void notifier_reload(void *daemon, const void *conf)
         d->conf = conf;
         d->web.auth = &d->conf->auth;
         http_server_reload(d->server, &d->conf->http);
+        clients_reload(d);
         load_pages(d);
 }
 
@@ -141,6 +190,7 @@ static void notifier_drain(void *daemon)
         struct notifier *d = daemon;
 
         http_server_drain(d->server);
+        clients_close_all(d, false, WS_CLOSE_GOING_AWAY, "restarting: come back");
         event_relay_drain(d->backend.relay);
 }
 

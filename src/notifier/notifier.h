@@ -5,6 +5,9 @@
 /* lonja-notifier: what the process is made of. The handlers get it by http_request_context(). */
 
 #include "net/net_tls.h"
+#include "notifier/catch_up.h"
+#include "notifier/client.h"
+#include "notifier/feed.h"
 #include "notifier/notifier_conf.h"
 #include "notifier/page.h"
 #include "web/web_backend.h"
@@ -16,7 +19,12 @@ struct notifier {
         const struct notifier_conf *conf; /* borrowed, replaced by reload */
         struct pages pages;
         struct web_backend backend;
-        struct net_tls *tls; /* owned, as the next; NULL without an https door */
+        struct feed feed;
+        struct clients clients;
+        struct catch_up catch_ups[CATCH_UPS_MAX];
+        struct auth_watch sessions;
+        uint64_t n_pages, n_refused; /* read for those behind; refused beyond MaxClients= */
+        struct net_tls *tls;         /* owned, as the next; NULL without an https door */
         struct http_server *server;
 };
 

@@ -49,6 +49,9 @@ struct web_context {
         struct web *web;
 };
 void web_guard(struct http_request *r);
+/* The token that the request brings: Authorization, or, for browsers, which cannot set that when they open a
+ * WebSocket, the subprotocol "bearer.<token>"; or NULL. Borrowed from the request. */
+const char *web_bearer_token(const struct http_request *r);
 /* Never NULL behind the guard; user "" and scopes 0 on a route that is open. */
 const struct auth_identity *web_identity(const struct http_request *r);
 

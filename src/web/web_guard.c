@@ -18,7 +18,10 @@
 #include <strings.h>
 
 #include "base/macro.h"
+#include "http/http_list.h"
 #include "web/web_private.h"
+
+#define SUBPROTOCOL "bearer."
 
 struct guard { /* in the request's guard slot */
         struct http_request *request;
@@ -135,9 +138,22 @@ const char *web_token_of(const char *header)
         return header + strspn(header, " ");
 }
 
+static const char *subprotocol_token(const struct http_request *r)
+{
+        const char *list = http_request_header(r, "Sec-WebSocket-Protocol"), *item;
+        size_t n, prefix = strlen(SUBPROTOCOL);
+
+        while (list && (item = http_list_next(&list, &n)))
+                if (n > prefix && strncmp(item, SUBPROTOCOL, prefix) == 0)
+                        return http_request_copy((struct http_request *)r, item + prefix, n - prefix);
+        return NULL;
+}
+
 const char *web_bearer_token(const struct http_request *r)
 {
-        return web_token_of(http_request_header(r, "Authorization"));
+        const char *header = http_request_header(r, "Authorization");
+
+        return header ? web_token_of(header) : subprotocol_token(r);
 }
 
 static void check_token(struct guard *g, const char *token)
@@ -181,7 +197,7 @@ void web_guard(struct http_request *r)
                 pass_admin(g);
         else if (scope_of(r) == 0)
                 pass(g);
-        else if (http_request_header(r, "Authorization"))
+        else if (web_bearer_token(r) || http_request_header(r, "Authorization"))
                 check_token(g, web_bearer_token(r));
         else
                 try_anonymous(g);

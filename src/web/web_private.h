@@ -7,9 +7,7 @@
 #include "web/web.h"
 
 struct web *web_of(const struct http_request *r);
-/* What follows "Bearer ", or NULL; borrowed from the request. */
-const char *web_bearer_token(const struct http_request *r);
-/* The same of a header's value, which may be NULL. */
+/* What follows "Bearer " in a header's value, which may be NULL; or NULL. */
 const char *web_token_of(const char *header);
 /* AnonymousRead=, for somebody who is local: on loopback with no proxy in between. */
 bool web_may_read(const struct web *web, bool is_local);

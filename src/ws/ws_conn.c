@@ -109,12 +109,13 @@ int ws_conn_send(struct ws_conn *c, struct ws_frame *f)
         return flush(c) == 0 ? 0 : 1;
 }
 
-void ws_conn_ping(struct ws_conn *c)
+bool ws_conn_ping(struct ws_conn *c)
 {
         if (ws_conn_is_busy(c) || buf_size(&c->control) > 0)
-                return;
+                return false;
         ws_write_ping(&c->control);
         (void)flush(c);
+        return true;
 }
 
 /* ---- the end ---- */

@@ -61,8 +61,8 @@ static inline bool ws_conn_is_busy(const struct ws_conn *c)
 }
 /* 0: sent; 1: on its way, `writable` (or `closed`) follows. Takes a reference of its own if need be. */
 int ws_conn_send(struct ws_conn *c, struct ws_frame *f);
-/* A ping, unless output waits anyway. */
-void ws_conn_ping(struct ws_conn *c);
+/* A ping, unless output waits anyway: then false. */
+bool ws_conn_ping(struct ws_conn *c);
 /* Says why and goes on to `closed`, which may take WS_CLOSE_GRACE_USEC with a client that does not read. */
 #define WS_CLOSE_GRACE_USEC (5 * USEC_PER_SEC)
 void ws_conn_close(struct ws_conn *c, unsigned code, const char *reason);

@@ -18,7 +18,8 @@ struct ws_reader {
         uint64_t n_fed;    /* bytes given */
         uint64_t n_framed; /* bytes of frames that have ended */
         uint64_t frame_size, message_size, message_max;
-        bool is_fin, is_control, in_message, is_too_long;
+        bool is_fin, is_control, in_message;
+        unsigned refused; /* a code: by us, not by wslay */
 };
 
 static ssize_t on_recv(wslay_event_context_ptr wslay, uint8_t *p, size_t size, int flags, void *user)
@@ -50,6 +51,13 @@ static uint64_t header_size(uint64_t payload)
         return 2 + (payload > 65535 ? 8 : payload > 125 ? 2 : 0) + 4;
 }
 
+static void refuse(struct ws_reader *r, wslay_event_context_ptr wslay, unsigned code)
+{
+        r->refused = code;
+        (void)wslay_event_queue_close(wslay, (uint16_t)code, NULL, 0);
+        wslay_event_shutdown_read(wslay);
+}
+
 static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_start_arg *a,
                            void *user)
 {
@@ -58,6 +66,8 @@ static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_eve
         r->frame_size = header_size(a->payload_length) + a->payload_length;
         r->is_fin = a->fin;
         r->is_control = wslay_is_ctrl_frame(a->opcode);
+        if (a->opcode == WSLAY_CONNECTION_CLOSE && a->payload_length == 1) /* half a code */
+                refuse(r, wslay, WSLAY_CODE_PROTOCOL_ERROR);
         if (r->is_control)
                 return;
         if (a->opcode != WSLAY_CONTINUATION_FRAME)
@@ -65,11 +75,8 @@ static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_eve
         r->message_size += a->payload_length;
         r->in_message = true;
         /* wslay adds up only what it keeps. */
-        if (r->message_size > r->message_max && !r->is_too_long) {
-                r->is_too_long = true;
-                (void)wslay_event_queue_close(wslay, WSLAY_CODE_MESSAGE_TOO_BIG, NULL, 0);
-                wslay_event_shutdown_read(wslay);
-        }
+        if (r->message_size > r->message_max && r->refused == 0)
+                refuse(r, wslay, WSLAY_CODE_MESSAGE_TOO_BIG);
 }
 
 static void on_frame_end(wslay_event_context_ptr wslay, void *user)
@@ -136,11 +143,18 @@ int ws_reader_feed(struct ws_reader **reader, uint64_t message_max, const void *
         r->n_input = n;
         r->n_fed += n;
         r->reply = reply;
-        if (wslay_event_recv(r->wslay) == WSLAY_ERR_NOMEM || wslay_event_send(r->wslay) == WSLAY_ERR_NOMEM ||
-            buf_error(reply) < 0)
+        k = wslay_event_recv(r->wslay);
+        if (k == WSLAY_ERR_CALLBACK_FAILURE) {
+                /* No frame at all: wslay would say good-bye without saying why. */
+                *ret_code = WSLAY_CODE_PROTOCOL_ERROR;
+                ws_write_close(reply, *ret_code, NULL);
+                return buf_error(reply) < 0 ? -ENOMEM : 1;
+        }
+        if (k == WSLAY_ERR_NOMEM || wslay_event_send(r->wslay) == WSLAY_ERR_NOMEM || buf_error(reply) < 0)
                 return -ENOMEM;
         if (!wslay_event_get_read_enabled(r->wslay)) {
-                *ret_code = wslay_event_get_close_received(r->wslay)
+                *ret_code = r->refused ? r->refused
+                            : wslay_event_get_close_received(r->wslay)
                                     ? wslay_event_get_status_code_received(r->wslay)
                                     : wslay_event_get_status_code_sent(r->wslay);
                 return 1;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-http_tests = test-http-body test-http-end test-http-request test-http-router test-http-stream \
+http_tests = test-http-body test-http-end test-http-list test-http-request test-http-router test-http-stream \
 	test-http-tls
 check_PROGRAMS += $(http_tests)
 TESTS += $(http_tests)
@@ -15,6 +15,9 @@ test_http_body_LDADD = $(http_test_libraries)
 
 test_http_end_SOURCES = %D%/test-http-end.c $(http_fixture)
 test_http_end_LDADD = $(http_test_libraries)
+
+test_http_list_SOURCES = %D%/test-http-list.c
+test_http_list_LDADD = libhttp.a $(CMOCKA_LIBS)
 
 test_http_request_SOURCES = %D%/test-http-request.c $(http_fixture)
 test_http_request_LDADD = $(http_test_libraries)

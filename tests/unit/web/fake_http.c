@@ -82,6 +82,14 @@ const char *http_request_header(const struct http_request *r, const char *name)
         return NULL;
 }
 
+char *http_request_copy(struct http_request *r, const char *p, size_t n)
+{
+        assert(n < sizeof(r->copy));
+        memcpy(r->copy, p, n);
+        r->copy[n] = '\0';
+        return r->copy;
+}
+
 const struct net_peer *http_request_peer(const struct http_request *r)
 {
         return &r->peer;

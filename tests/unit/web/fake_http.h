@@ -21,6 +21,7 @@ struct http_request {
         struct fake_header headers[FAKE_HEADERS_MAX];
         struct net_peer peer;
         bool is_forwarded;
+        char copy[128]; /* the last that was made */
         struct url_query query;
         /* What happened. */
         void *op, *guard;

@@ -6,7 +6,7 @@ check_PROGRAMS += $(web_tests)
 TESTS += $(web_tests)
 
 web_test_fakes = %D%/fake_http.c %D%/fake_http.h %D%/fake_pg.c %D%/fake_pg.h
-web_test_libs = libweb.a libauth.a libpg.a libjson.a libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+web_test_libs = libweb.a libhttp.a libauth.a libpg.a libjson.a libbase.a $(JANSSON_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 
 test_address_SOURCES = %D%/test-address.c
 test_address_LDADD = $(web_test_libs)

@@ -182,6 +182,34 @@ static void test_open_route_ignores_token(void **state)
         fake_request_done(&w.request);
 }
 
+/* A browser cannot set Authorization when it opens a WebSocket: a subprotocol stands for it. */
+static void test_subprotocol(void **state)
+{
+        static const struct {
+                const char *offered, *token;
+        } cases[] = {
+                {"lonja.v1, bearer." TOKEN, TOKEN},
+                {"bearer." TOKEN ",lonja.v1", TOKEN},
+                {"lonja.v1", NULL},
+                {"bearer.", NULL},
+                {"xbearer." TOKEN, NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct world w;
+
+                world_init(&w, AUTH_READ);
+                w.request.headers[0] = (struct fake_header){"Sec-WebSocket-Protocol", cases[i].offered};
+                if (cases[i].token)
+                        assert_string_equal(web_bearer_token(&w.request), cases[i].token);
+                else
+                        assert_null(web_bearer_token(&w.request));
+                w.request.headers[1] = (struct fake_header){"Authorization", "Bearer other"};
+                assert_string_equal(web_bearer_token(&w.request), "other");
+                fake_request_done(&w.request);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -190,6 +218,7 @@ int main(void)
                 cmocka_unit_test(test_malformed),
                 cmocka_unit_test(test_token),
                 cmocka_unit_test(test_open_route_ignores_token),
+                cmocka_unit_test(test_subprotocol),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
