@@ -9,5 +9,6 @@ dist_man_MANS += \
 	%D%/lonja-notifier.8 \
 	%D%/lonja-products.8 \
 	%D%/lonja-sweep.8 \
+	%D%/lonja-tasks.7 \
 	%D%/lonja.conf.5 \
 	$(NULL)

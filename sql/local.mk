@@ -11,4 +11,5 @@ dist_sql_DATA = \
 	%D%/0003_accounts.sql \
 	%D%/0004_products.sql \
 	%D%/0005_records.sql \
+	%D%/0006_tasks.sql \
 	$(NULL)

@@ -43,6 +43,16 @@ void task_result_encode(struct buf *out, const char *task_id, enum task_status s
         jwrite_object_end(&w);
 }
 
+/* What a Celery worker would have said: programs catch these classes. */
+static const struct {
+        const char *slug, *type, *module;
+} known[] = {
+        {"not-registered", "NotRegistered", "celery.exceptions"},
+        {"task-expired", "TaskRevokedError", "celery.exceptions"},
+        {"time-limit-exceeded", "TimeLimitExceeded", "billiard.exceptions"},
+        {"task-parked", "WorkerLostError", "billiard.exceptions"},
+};
+
 /* price-too-large -> PriceTooLarge */
 static void write_class(struct buf *out, const char *slug)
 {
@@ -63,17 +73,23 @@ void task_error_encode(struct buf *out, const char *slug, unsigned status, const
                        const struct field_errors *errors)
 {
         struct jwrite w = jwrite_to(out);
+        size_t i = 0;
 
+        while (i < ARRAY_SIZE(known) && !streq(slug, known[i].slug))
+                i++;
         jwrite_object_begin(&w);
         jwrite_key(&w, "exc_type");
         jwrite_raw(&w, "\"", 1);
-        write_class(out, slug);
+        if (i < ARRAY_SIZE(known))
+                buf_append_str(out, known[i].type);
+        else
+                write_class(out, slug);
         buf_append_char(out, '"');
         jwrite_key(&w, "exc_message");
         jwrite_array_begin(&w);
         jwrite_string(&w, detail ? detail : slug);
         jwrite_array_end(&w);
-        jwrite_pair(&w, "exc_module", "lonja");
+        jwrite_pair(&w, "exc_module", i < ARRAY_SIZE(known) ? known[i].module : "lonja");
         jwrite_key(&w, "problem");
         jwrite_raw(&w, "", 0);
         problem_write(out, status, slug, detail, errors);

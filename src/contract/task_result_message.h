@@ -32,8 +32,8 @@ bool task_status_is_final(enum task_status status);
 
 /* `result` is JSON text, NULL for null. Appends. */
 void task_result_encode(struct buf *out, const char *task_id, enum task_status status, const char *result);
-/* The result of a failure. `slug` is a problem's ("price-too-large", which becomes PriceTooLarge); `errors`
- * may be NULL. Appends one JSON object. */
+/* The result of a failure. `slug` is a problem's ("price-too-large", which becomes PriceTooLarge); the few
+ * that Celery has a class for get that one. `errors` may be NULL. Appends one JSON object. */
 void task_error_encode(struct buf *out, const char *slug, unsigned status, const char *detail,
                        const struct field_errors *errors);
 

@@ -19,6 +19,7 @@ libproducts_a_SOURCES = \
 	%D%/product_lookup.h \
 	%D%/product_store.c \
 	%D%/product_store.h \
+	%D%/product_tasks.c \
 	%D%/product_write_api.c \
 	%D%/products.c \
 	%D%/products.h \
@@ -37,7 +38,7 @@ CLEANFILES += %D%/products_schema.c
 
 sbin_PROGRAMS += lonja-products
 lonja_products_SOURCES = %D%/main.c
-lonja_products_LDADD = libproducts.a libweb.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
+lonja_products_LDADD = libproducts.a libtasks.a libweb.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
 	libcontract.a libjson.a libservice.a libbase.a \
 	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
 	$(SYSTEMD_LIBS)

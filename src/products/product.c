@@ -170,8 +170,7 @@ struct factor_body {
         bool present;
 };
 
-int product_factor_decode(const char *text, size_t n, char ret_factor[PRODUCT_FACTOR_SIZE],
-                          struct field_errors *errors)
+int product_factor_read(json_t *value, char ret_factor[PRODUCT_FACTOR_SIZE], struct field_errors *errors)
 {
         static const struct jread_field fields[] = {
                 {.name = "factor",
@@ -179,13 +178,9 @@ int product_factor_decode(const char *text, size_t n, char ret_factor[PRODUCT_FA
                  .offset = offsetof(struct factor_body, factor),
                  .required = true},
         };
-        _cleanup_json_ json_t *value = NULL;
         struct factor_body body = {0};
         int r;
 
-        r = jread_text(text, n, &value, errors);
-        if (r < 0)
-                return r;
         r = jread_object(value, fields, ARRAY_SIZE(fields), "", &body, errors);
         if (r == 0 && !is_factor(body.factor)) {
                 field_errors_add(
@@ -201,4 +196,14 @@ int product_factor_decode(const char *text, size_t n, char ret_factor[PRODUCT_FA
         }
         free(body.factor);
         return r;
+}
+
+int product_factor_decode(const char *text, size_t n, char ret_factor[PRODUCT_FACTOR_SIZE],
+                          struct field_errors *errors)
+{
+        _cleanup_json_ json_t *value = NULL;
+        int r;
+
+        r = jread_text(text, n, &value, errors);
+        return r < 0 ? r : product_factor_read(value, ret_factor, errors);
 }

@@ -51,5 +51,6 @@ void product_command(struct buf *out, const char *code, const struct product *p)
 /* {"factor": "1.1"}: what prices are multiplied with. A decimal string > 0 with at most ten digits before the
  * point and 18 after, which keeps every product exact. The text goes to PostgreSQL as it is. */
 #define PRODUCT_FACTOR_SIZE 32
+int product_factor_read(json_t *value, char ret_factor[PRODUCT_FACTOR_SIZE], struct field_errors *errors);
 int product_factor_decode(const char *text, size_t n, char ret_factor[PRODUCT_FACTOR_SIZE],
                           struct field_errors *errors);

@@ -88,6 +88,30 @@ static void write_copy_text(struct buf *out, const char *s)
         }
 }
 
+static void write_json_row(struct product_import *i, uint64_t line, const char *code, const char *description,
+                           const char *buying, const char *selling)
+{
+        struct jwrite w = jwrite_to(&i->rows);
+
+        if (i->n_rows > 0)
+                buf_append_char(&i->rows, ',');
+        jwrite_array_begin(&w);
+        jwrite_int(&w, (int64_t)line);
+        jwrite_string(&w, code);
+        jwrite_string(&w, description);
+        jwrite_string(&w, buying);
+        jwrite_string(&w, selling);
+        jwrite_array_end(&w);
+}
+
+static void write_copy_row(struct product_import *i, uint64_t line, const char *code, const char *description,
+                           const char *buying, const char *selling)
+{
+        buf_printf(&i->rows, "%" PRIu64 "\t%s\t", line, code);
+        write_copy_text(&i->rows, description);
+        buf_printf(&i->rows, "\t%s\t%s\n", buying, selling);
+}
+
 static int add_row(struct product_import *i, uint64_t line, const struct product *p)
 {
         char made[PRODUCT_CODE_MADE_SIZE], buying[MONEY_SIZE], selling[MONEY_SIZE];
@@ -96,9 +120,8 @@ static int add_row(struct product_import *i, uint64_t line, const struct product
                 product_code_make(made);
         money_format(p->buying_cents, buying);
         money_format(p->selling_cents, selling);
-        buf_printf(&i->rows, "%" PRIu64 "\t%s\t", line, p->code ? p->code : made);
-        write_copy_text(&i->rows, p->description);
-        buf_printf(&i->rows, "\t%s\t%s\n", buying, selling);
+        (i->as_json ? write_json_row : write_copy_row)(i, line, p->code ? p->code : made, p->description,
+                                                       buying, selling);
         i->n_rows++;
         return buf_error(&i->rows) < 0 ? -ENOMEM : 0;
 }

@@ -22,8 +22,9 @@
 enum import_format { IMPORT_NDJSON, IMPORT_CSV };
 
 struct product_import {
-        struct buf rows;   /* COPY text: line, code, description, buying_price, selling_price; the caller
+        struct buf rows;   /* line, code, description, buying_price, selling_price, as COPY text; the caller
                               takes it out after each call */
+        bool as_json;      /* instead: JSON arrays of these with commas between */
         uint64_t n_rows;   /* good ones so far */
         struct buf errors; /* JSON objects {"line","path","reason"} with commas between */
         uint64_t n_errors;

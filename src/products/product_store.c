@@ -55,6 +55,15 @@ static const struct pg_statement adjust_prices_statement = {
         "SELECT * FROM product_adjust_prices($1, $2, $3, $4)",
 };
 
+static const struct pg_statement task_adjust_prices_statement = {
+        "product_task_adjust_prices",
+        "SELECT * FROM product_task_adjust_prices($1, $2, $3)",
+};
+static const struct pg_statement task_import_statement = {
+        "product_task_import",
+        "SELECT * FROM product_task_import($1, $2, $3, ('[' || $4 || ']')::json)",
+};
+
 static const struct web_field list_fields[] = {
         {"code", "code", WEB_FIELD_TEXT, .can_order = true, .can_filter = true, .can_search = true},
         {"description", "description", WEB_FIELD_TEXT, .can_filter = true, .can_search = true},
@@ -170,6 +179,25 @@ void product_store_adjust_prices(struct pg_query *q, const struct product_write 
         pg_query_init(q, &adjust_prices_statement, complete);
         add_unconditional(q, w);
         pg_query_text(q, factor);
+}
+
+void product_store_task_adjust_prices(struct pg_query *q, const char *task_id, const char *request_id,
+                                      const char *factor, pg_query_fn complete)
+{
+        pg_query_init(q, &task_adjust_prices_statement, complete);
+        pg_query_text(q, task_id);
+        pg_query_text(q, request_id);
+        pg_query_text(q, factor);
+}
+
+void product_store_task_import(struct pg_query *q, const char *task_id, const char *request_id,
+                               bool is_create, const struct buf *rows, pg_query_fn complete)
+{
+        pg_query_init(q, &task_import_statement, complete);
+        pg_query_text(q, task_id);
+        pg_query_text(q, request_id);
+        pg_query_bool(q, is_create);
+        pg_query_text_n(q, buf_bytes(rows), buf_size(rows));
 }
 
 void product_store_write_time(struct buf *out, const char *text, size_t n)

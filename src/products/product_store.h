@@ -34,6 +34,13 @@ void product_store_delete(struct pg_query *q, const struct product_write *w, con
 void product_store_adjust_prices(struct pg_query *q, const struct product_write *w, const char *factor,
                                  pg_query_fn complete);
 
+/* The two as tasks (sql/0006_tasks.sql), also EXCLUSIVE. `rows`: the inside of a JSON array, as
+ * product_import.as_json has it. */
+void product_store_task_adjust_prices(struct pg_query *q, const char *task_id, const char *request_id,
+                                      const char *factor, pg_query_fn complete);
+void product_store_task_import(struct pg_query *q, const char *task_id, const char *request_id,
+                               bool is_create, const struct buf *rows, pg_query_fn complete);
+
 /* The JSON of a product, straight from a row of product_store_find() or of the list: no tree, no copy but
  * one. The version is the last column. */
 void product_store_write_row(struct buf *out, const struct pg_query *q, size_t row);

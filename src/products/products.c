@@ -10,10 +10,7 @@
 #include "products/products.h"
 #include "web/web_doors.h"
 
-static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {NULL}};
-static const struct mq_queue queues[] = {{NULL}};
-static const struct mq_binding bindings[] = {{NULL}};
-static const struct mq_topology topology = {exchanges, queues, bindings};
+static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {DEAD_EXCHANGE, "direct"}, {NULL}};
 
 static const struct http_route *const routes[] = {
         products_routes,
@@ -35,17 +32,28 @@ static int connect_servers(struct products *d)
                 .name = "lonja-products",
                 .database = &d->conf->database,
                 .broker = &d->conf->broker,
-                .topology = &topology,
+                .topology = &d->topology,
+                .consumes = true,
         };
         int r;
 
+        tasks_topology(&d->queues, &d->conf->tasks, PRODUCTS_QUEUE, PRODUCTS_DEAD_QUEUE);
+        d->topology = (struct mq_topology){exchanges, d->queues.queues, d->queues.bindings};
         r = web_backend_open(&d->backend, d->service, &setup);
         if (r < 0)
                 return r;
         r = product_lookup_new(&d->lookup, service_loop(d->service), d->backend.pool);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the look-up: %m");
-        return 0;
+        return task_worker_new(&d->tasks, &(struct task_worker_setup){
+                                                  .service = d->service,
+                                                  .pool = d->backend.pool,
+                                                  .link = d->backend.link,
+                                                  .conf = &d->conf->tasks,
+                                                  .queue = PRODUCTS_QUEUE,
+                                                  .handlers = products_tasks,
+                                                  .context = d,
+                                          });
 }
 
 static void describe_web(struct products *d)
@@ -71,6 +79,7 @@ static void products_free(void *daemon)
                 return;
         http_server_free(d->server);
         web_done(&d->web);
+        task_worker_free(d->tasks);
         product_lookup_free(d->lookup);
         web_backend_close(&d->backend);
         net_tls_free(d->tls);
@@ -120,15 +129,17 @@ static void products_reload(void *daemon, const void *conf)
 
         d->conf = conf;
         d->web.auth = &d->conf->auth;
+        task_worker_reload(d->tasks, &d->conf->tasks);
         http_server_reload(d->server, &d->conf->http);
 }
 
-/* The bell says that somebody left an event in the outbox: the relay looks. */
+/* The bell says that somebody left an event in the outbox, or a task for later: relay and worker look. */
 static void products_ring(void *daemon)
 {
         struct products *d = daemon;
 
         event_relay_poke(d->backend.relay);
+        task_worker_ring(d->tasks);
 }
 
 static void products_drain(void *daemon)
@@ -136,6 +147,7 @@ static void products_drain(void *daemon)
         struct products *d = daemon;
 
         http_server_drain(d->server);
+        task_worker_drain(d->tasks);
         event_relay_drain(d->backend.relay);
 }
 

@@ -7,6 +7,7 @@
 #include "net/net_tls.h"
 #include "products/product_lookup.h"
 #include "products/products_conf.h"
+#include "tasks/task_worker.h"
 #include "web/web_backend.h"
 
 struct products_counters {
@@ -18,15 +19,19 @@ struct products {
         struct web web;
         struct service *service;          /* borrowed */
         const struct products_conf *conf; /* borrowed, replaced by reload */
+        struct tasks_topology queues;
+        struct mq_topology topology;
         struct web_backend backend;
         struct product_lookup *lookup; /* owned, as all below */
-        struct net_tls *tls;           /* NULL without an https door */
+        struct task_worker *tasks;
+        struct net_tls *tls; /* NULL without an https door */
         struct http_server *server;
         struct products_counters counters;
 };
 
 extern const struct service_daemon products_daemon;
 extern const struct http_route products_routes[];
+extern const struct task_handler products_tasks[];
 
 /* Made from products.openapi.json by the build. */
 extern const struct web_schema products_schema;

@@ -21,6 +21,7 @@ const struct conf_table products_conf_tables[] = {
         {mq_options, offsetof(struct products_conf, broker)},
         {http_options, offsetof(struct products_conf, http)},
         {auth_options, offsetof(struct products_conf, auth)},
+        {tasks_options, offsetof(struct products_conf, tasks)},
         {products_options, offsetof(struct products_conf, products)},
         {NULL},
 };

@@ -9,6 +9,7 @@
 #include "mq/mq_link.h"
 #include "pg/pg_pool.h"
 #include "service/service.h"
+#include "tasks/tasks_conf.h"
 
 /* Section [Products]. */
 struct products_own_conf {
@@ -24,6 +25,7 @@ struct products_conf {
         struct mq_conf broker;
         struct http_conf http;
         struct auth_conf auth;
+        struct tasks_conf tasks;
         struct products_own_conf products;
 };
 

@@ -8,7 +8,6 @@ void products_metrics(void *context, struct buf *out)
 {
         const struct products *d = context;
         struct product_lookup_metrics lookup;
-
         product_lookup_metrics(d->lookup, &lookup);
         const struct web_metric metrics[] = {
                 {"lonja_products_lookups_total", "counter", "Products that were asked for by code.",
@@ -27,4 +26,5 @@ void products_metrics(void *context, struct buf *out)
 
         web_metrics(out, metrics, ARRAY_SIZE(metrics));
         web_backend_metrics(&d->backend, out);
+        task_worker_write_metrics(d->tasks, out);
 }

@@ -18,7 +18,7 @@
 
 /* Sections of lonja.conf that not every daemon knows. */
 static const char *const conf_shared_sections[] = {"Service", "Database", "Broker", "HTTP",
-                                                   "GRPC",    "Auth",     "Events"};
+                                                   "GRPC",    "Auth",     "Events", "Tasks"};
 
 struct parser {
         const char *file;

@@ -7,7 +7,7 @@
  * Order, later wins: lonja.conf, lonja.conf.d/ *.conf, <word>.conf, <word>.conf.d/ *.conf (drop-ins by name).
  * An unknown section or key, a bad value or a bad line is an error with file:line, all of them reported.
  * In lonja.conf and its drop-ins a known shared section (conf_shared_sections in conf.c: Service, Database,
- * Broker, HTTP, GRPC, Auth, Events) that this daemon has no table for is skipped.
+ * Broker, HTTP, GRPC, Auth, Events, Tasks) that this daemon has no table for is skipped.
  * An empty value ("Key=") restores the default. */
 
 #include <stdbool.h>

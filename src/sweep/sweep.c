@@ -26,7 +26,8 @@ static const struct source {
         const char *queue; /* NULL: none at the broker */
 } sources[] = {
         {"products",
-         "EXISTS (SELECT FROM outbox) OR (SELECT published FROM relay) < (SELECT last FROM event_head)",
+         "EXISTS (SELECT FROM outbox) OR (SELECT published FROM relay) < (SELECT last FROM event_head)"
+         " OR task_is_due('" PRODUCTS_QUEUE "')",
          PRODUCTS_QUEUE},
         {"gateway", NULL, RECORDS_QUEUE},
 };

@@ -53,6 +53,22 @@ static void test_failure(void **state)
         task_result_done(&r);
 }
 
+/* Where Celery has an exception of its own, it is that one. */
+static void test_known(void **state)
+{
+        struct buf b = BUF_EMPTY;
+        struct task_result r;
+
+        buf_append_str(&b, "{\"task_id\":\"a\",\"status\":\"REVOKED\",\"result\":");
+        task_error_encode(&b, "task-expired", 410, NULL, NULL);
+        buf_append_char(&b, '}');
+        assert_int_equal(task_result_decode(buf_bytes(&b), buf_size(&b), &r), 0);
+        assert_string_equal(json_string_value(json_object_get(r.result, "exc_type")), "TaskRevokedError");
+        assert_string_equal(json_string_value(json_object_get(r.result, "exc_module")), "celery.exceptions");
+        task_result_done(&r);
+        buf_done(&b);
+}
+
 /* Results of real workers and of nobody. */
 static void test_foreign(void **state)
 {
@@ -92,6 +108,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_success),
                 cmocka_unit_test(test_failure),
+                cmocka_unit_test(test_known),
                 cmocka_unit_test(test_foreign),
         };
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""A real Celery client for tests, and looks at what Lonja has made of its tasks."""
+
+import contextlib
+
+import celery
+import kombu
+import pika
+import psycopg2
+
+QUEUE = "lonja.tasks.products"
+TIMEOUT = 60
+
+
+def client(lonja, queue=QUEUE, declares=False):
+    """A Celery application as a user of Lonja writes it (lonja-tasks(7)); with its results.
+
+    `declares`: it declares the queue in its own way, as Celery does unless it is told not to."""
+    app = celery.Celery("shop", broker=lonja.amqp_url, backend="rpc://", set_as_current=False)
+    app.conf.task_default_queue = queue
+    if not declares:
+        app.conf.task_queues = [kombu.Queue(queue, exchange="", routing_key=queue, no_declare=True)]
+    app.conf.broker_connection_retry_on_startup = True
+    return app
+
+
+class Broker:
+    """Queues as an operator sees them."""
+
+    def __init__(self, lonja):
+        self.connection = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url))
+        self.channel = self.connection.channel()
+
+    def take(self, queue):
+        """The next message, acked: (method, properties, body) or None."""
+        method, properties, body = self.channel.basic_get(queue, auto_ack=True)
+        return (method, properties, body) if method else None
+
+    def depth(self, queue):
+        return self.channel.queue_declare(queue, passive=True).method.message_count
+
+    def send(self, body, queue=QUEUE, **properties):
+        self.channel.basic_publish("", queue, body, pika.BasicProperties(delivery_mode=2, **properties))
+
+    def close(self):
+        with contextlib.suppress(pika.exceptions.AMQPError):
+            self.connection.close()
+
+
+def row(lonja, task_id):
+    """(status, attempts, result) of the ledger, or None."""
+    connection = psycopg2.connect(lonja.database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT status, attempts, result FROM task WHERE id = %s", [task_id])
+            return cursor.fetchone()
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def standstill(lonja):
+    """While it is held no product can be changed: tasks that want to are in the middle of it."""
+    connection = psycopg2.connect(lonja.database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE product IN ACCESS EXCLUSIVE MODE")
+        yield
+    finally:
+        connection.close()
