@@ -22,6 +22,9 @@
 #define ATTEMPTS_MAX 4
 #define ATTEMPT_PAUSE_USEC (500 * USEC_PER_MSEC)
 
+const struct cli_door cli_products_door = {"products", "LONJA_PRODUCTS_URL", CLI_PRODUCTS_URL};
+const struct cli_door cli_gateway_door = {"gateway", "LONJA_GATEWAY_URL", CLI_GATEWAY_URL};
+
 int cli_token_read(const struct cli *cli, char **ret)
 {
         const char *file = cli_option(cli, "token-file"), *env = getenv("LONJA_TOKEN");
@@ -61,12 +64,12 @@ static bool can_connect(const char *path)
         return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-static char *admin_socket(void)
+static char *admin_socket(const struct cli_door *door)
 {
         const char *dir = getenv("LONJA_RUNTIME_DIR");
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/products.sock", dir ? dir : RUNTIME_DIR) < 0)
+        if (asprintf(&path, "%s/%s.sock", dir ? dir : RUNTIME_DIR, door->word) < 0)
                 return path = NULL;
         return can_connect(path) ? TAKE_PTR(path) : NULL;
 }
@@ -90,7 +93,7 @@ static int open_client(struct cli_http *h, const struct cli *cli, const char *ur
         return CLI_OK;
 }
 
-int cli_http_open(struct cli_http *h, const struct cli *cli)
+int cli_http_open(struct cli_http *h, const struct cli *cli, const struct cli_door *door)
 {
         const char *url = cli_option(cli, "url");
         _cleanup_free_ char *token = NULL;
@@ -99,10 +102,10 @@ int cli_http_open(struct cli_http *h, const struct cli *cli)
 
         *h = (struct cli_http){0};
         if (!url && !cli->config_dir_given)
-                url = getenv("LONJA_PRODUCTS_URL");
+                url = getenv(door->variable);
         if (!url || !*url) {
-                socket = admin_socket();
-                url = socket ? "http://localhost" : CLI_DEFAULT_URL;
+                socket = admin_socket(door);
+                url = socket ? "http://localhost" : door->url;
         }
         exit = open_client(h, cli, url, socket);
         if (exit == CLI_OK && !socket)
@@ -196,10 +199,9 @@ static bool is_unknown(const struct fetch *f)
                                                   buf_size(&f->answer), "outcome-unknown");
 }
 
-/* Lets the loop turn for a while: the connection that broke is cleared away meanwhile. */
-static void wait_a_moment(struct cli_http *h)
+void cli_http_wait(struct cli_http *h, usec_t usec)
 {
-        usec_t end = clock_monotonic_usec() + ATTEMPT_PAUSE_USEC, now;
+        usec_t end = usec_add(clock_monotonic_usec(), usec), now;
 
         while ((now = clock_monotonic_usec()) < end)
                 if (sd_event_run(h->loop, end - now) < 0)
@@ -243,7 +245,8 @@ int cli_http_json(struct cli_http *h, const char *method, const char *path, cons
                 if (r < 0 || !is_write || attempt >= ATTEMPTS_MAX || !is_unknown(&c.fetch))
                         break;
                 fetch_done(&c.fetch);
-                wait_a_moment(h);
+                cli_http_wait(h,
+                              ATTEMPT_PAUSE_USEC); /* the connection that broke is cleared away meanwhile */
         }
         exit = judge(h, &c, r);
         if (exit == CLI_OK && ret)

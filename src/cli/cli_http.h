@@ -4,21 +4,31 @@
 
 /* REST as a command line wants it: one request after another, errors told on stderr.
  *
- * Where to: --url, else $LONJA_PRODUCTS_URL (not beside an explicit --config-dir, which is another
- * installation), else the admin socket when it can be opened, else http://127.0.0.1:8000. The token is that
- * of --token-file or $LONJA_TOKEN; the admin socket needs none. */
+ * Where to: --url, else the daemon's variable such as $LONJA_PRODUCTS_URL (not beside an explicit
+ * --config-dir, which is another installation), else its admin socket when it can be opened, else its port on
+ * this host. The token is that of --token-file or $LONJA_TOKEN; the admin socket needs none. */
 
 #include <jansson.h>
 
 #include "cli/cli.h"
 #include "fetch/fetch.h"
 
-#define CLI_DEFAULT_URL "http://127.0.0.1:8000"
+/* A daemon's HTTP door. */
+struct cli_door {
+        const char *word;     /* "products": its admin socket is products.sock */
+        const char *variable; /* "LONJA_PRODUCTS_URL" */
+        const char *url;      /* its port on this host */
+};
+#define CLI_PRODUCTS_URL "http://127.0.0.1:8000"
+#define CLI_GATEWAY_URL "http://127.0.0.1:8001"
+extern const struct cli_door cli_products_door, cli_gateway_door;
+
 #define CLI_TOKEN_MAX 512
 
 /* For the options of each command that uses this. */
-#define CLI_HTTP_OPTIONS                                                                                     \
-        {"url", "URL", "of lonja-products (default: admin socket, else " CLI_DEFAULT_URL ")"},               \
+#define CLI_HTTP_OPTIONS CLI_HTTP_OPTIONS_OF("products", CLI_PRODUCTS_URL)
+#define CLI_HTTP_OPTIONS_OF(word, default_url)                                                               \
+        {"url", "URL", "of lonja-" word " (default: admin socket, else " default_url ")"},                   \
                 {"token-file", "FILE", "holds the session's token (default: $LONJA_TOKEN)"},                 \
         {                                                                                                    \
                 "ca-file", "FILE", "authority for https (default: the system's)"                             \
@@ -32,7 +42,7 @@ struct cli_http {
 };
 
 /* CLI_OK, or what the command should exit with; the reason was told. */
-int cli_http_open(struct cli_http *h, const struct cli *cli);
+int cli_http_open(struct cli_http *h, const struct cli *cli, const struct cli_door *door);
 void cli_http_close(struct cli_http *h);
 
 struct cli_call {
@@ -47,6 +57,8 @@ int cli_http_run(struct cli_http *h, struct cli_call *c);
  * outcome is unknown. */
 int cli_http_json(struct cli_http *h, const char *method, const char *path, const json_t *body,
                   const char *header, json_t **ret);
+/* Lets the loop turn for a while. */
+void cli_http_wait(struct cli_http *h, usec_t usec);
 /* "/api/products/" and the name escaped; NULL when out of memory. */
 char *cli_http_path(const char *collection, const char *name, const char *rest);
 /* Told already or not, this is what an error answer means for the exit status. */

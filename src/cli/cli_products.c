@@ -13,11 +13,10 @@
 #include "base/str.h"
 #include "base/url.h"
 #include "cli/cli_fields.h"
-#include "cli/cli_http.h"
+#include "cli/cli_list.h"
 #include "json/jread.h"
 
 #define COLLECTION "/api/products"
-#define PAGE_MAX 1000
 
 const char *const cli_product_fields[] = {"code",    "description", "buying_price", "selling_price",
                                           "version", "created_at",  "updated_at",   NULL};
@@ -45,128 +44,11 @@ static int print_product(const struct cli *cli, const json_t *product)
         return cli->json ? cli_print_json(product) : cli_print_object(product, cli_product_fields);
 }
 
-/* ---- list ---- */
-
-struct listing {
-        uint64_t left; /* how many more are wanted */
-        bool is_first;
-        struct cli_table table;
-};
-
-static void add_parameter(struct buf *b, const char *name, size_t n, const char *value)
-{
-        _cleanup_free_ char *copy = memdup_str(name, n);
-
-        buf_append_char(b, buf_size(b) > strlen(COLLECTION) ? '&' : '?');
-        url_encode(b, copy ? copy : "");
-        buf_append_char(b, '=');
-        url_encode(b, value);
-}
-
-/* Operands are filters as the API takes them, selling_price__gte=10 and so on: the server knows them all and
- * names what is wrong. */
-static int list_path(const struct cli *cli, uint64_t limit, char **ret)
-{
-        static const char *const options[] = {"search", "ordering"};
-        struct buf b = BUF_EMPTY;
-        char number[24];
-
-        buf_append_str(&b, COLLECTION);
-        for (size_t i = 0; i < cli->args.n_operands; i++) {
-                const char *operand = cli->args.operands[i], *equals = strchr(operand, '=');
-
-                if (!equals) {
-                        buf_done(&b);
-                        return cli_fail(CLI_USAGE, "'%s' is not FILTER=VALUE", operand);
-                }
-                add_parameter(&b, operand, (size_t)(equals - operand), equals + 1);
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-                if (cli_option(cli, options[i]))
-                        add_parameter(&b, options[i], strlen(options[i]), cli_option(cli, options[i]));
-        snprintf(number, sizeof(number), "%llu", (unsigned long long)MIN_OF(limit, (uint64_t)PAGE_MAX));
-        add_parameter(&b, "limit", strlen("limit"), number);
-        *ret = buf_take(&b, NULL);
-        return *ret ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
-}
-
-static int list_page(const struct cli *cli, struct listing *l, const json_t *page)
-{
-        const json_t *results = json_object_get(page, "results"), *product;
-        size_t i;
-
-        json_array_foreach(results, i, product)
-        {
-                if (l->left == 0)
-                        break;
-                l->left--;
-                if (!cli->json) {
-                        add_product(&l->table, product);
-                        continue;
-                }
-                fputs(l->is_first ? "[" : ",\n", stdout);
-                l->is_first = false;
-                if (json_dumpf(product, stdout, JSON_COMPACT) < 0)
-                        return cli_fail(CLI_FAILED, "cannot write the output");
-        }
-        return CLI_OK;
-}
-
-static int list_pages(struct cli_http *h, const struct cli *cli, struct listing *l, char *path)
-{
-        _cleanup_free_ char *at = path;
-        int exit = CLI_OK;
-
-        while (exit == CLI_OK && at) {
-                _cleanup_json_ json_t *page = NULL;
-                const char *next;
-
-                exit = cli_http_json(h, "GET", at, NULL, NULL, &page);
-                if (exit != CLI_OK)
-                        break;
-                exit = list_page(cli, l, page);
-                free(TAKE_PTR(at));
-                next = json_string_value(json_object_get(page, "next"));
-                if (next && l->left > 0) {
-                        at = strdup(next);
-                        if (!at)
-                                exit = cli_fail(CLI_FAILED, "out of memory");
-                } else if (next && !cli_option(cli, "limit") && !cli_option(cli, "all")) {
-                        fputs("lonja: there are more; --all or --limit shows them\n", stderr);
-                }
-        }
-        return exit;
-}
+static const struct cli_list list = {&cli_products_door, COLLECTION, columns, add_product};
 
 static int run_list(struct cli *cli)
 {
-        const char *limit = cli_option(cli, "limit");
-        struct listing l = {.left = 100, .is_first = true};
-        struct cli_http h;
-        char *path;
-        int exit;
-
-        if (limit && parse_u64(limit, 1, INT64_MAX, &l.left) < 0)
-                return cli_fail(CLI_USAGE, "--limit takes a number from 1 on, not '%s'", limit);
-        if (cli_option(cli, "all"))
-                l.left = INT64_MAX;
-        exit = list_path(cli, l.left, &path);
-        if (exit != CLI_OK)
-                return exit;
-        exit = cli_http_open(&h, cli);
-        if (exit != CLI_OK) {
-                free(path);
-                return exit;
-        }
-        cli_table_init(&l.table, columns);
-        exit = list_pages(&h, cli, &l, path);
-        if (exit == CLI_OK && cli->json)
-                fputs(l.is_first ? "[]\n" : "]\n", stdout);
-        else if (exit == CLI_OK)
-                exit = cli_print_table(&l.table);
-        cli_table_done(&l.table);
-        cli_http_close(&h);
-        return exit;
+        return cli_list_run(cli, &list);
 }
 
 /* ---- one product ---- */
@@ -180,7 +62,7 @@ static int ask(struct cli *cli, const char *method, const char *path, const json
 
         if (!path)
                 return cli_fail(CLI_FAILED, "out of memory");
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         exit = cli_http_json(&h, method, path, body, header, &product);
@@ -252,7 +134,7 @@ static int run_delete(struct cli *cli)
         if (exit == CLI_OK && header && cli->args.n_operands > 1)
                 exit = cli_fail(CLI_USAGE, "--if-version goes with one CODE");
         if (exit == CLI_OK)
-                exit = cli_http_open(&h, cli);
+                exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         for (size_t i = 0; i < cli->args.n_operands && exit == CLI_OK; i++) {
@@ -277,7 +159,7 @@ static int run_adjust(struct cli *cli)
 
         if (!body)
                 return cli_fail(CLI_USAGE, "the factor is not UTF-8");
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         exit = cli_http_json(&h, "POST", COLLECTION ":adjust-prices", body, NULL, &answer);
@@ -291,10 +173,7 @@ static int run_adjust(struct cli *cli)
 }
 
 static const struct cli_option list_options[] = {
-        {"search", "TEXT", "those that contain it"},
-        {"ordering", "FIELD", "by this field, -FIELD descending"},
-        {"limit", "N", "at most so many (default 100)"},
-        {"all", NULL, "all there are"},
+        CLI_LIST_OPTIONS,
         CLI_HTTP_OPTIONS,
         {0},
 };

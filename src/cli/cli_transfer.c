@@ -83,7 +83,7 @@ static int import_stream(struct cli *cli, struct transfer *t, const char *format
         struct cli_http h;
         int exit;
 
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         f->method = "POST";
@@ -157,7 +157,7 @@ static int export_stream(struct cli *cli, struct transfer *t, const char *format
         struct cli_http h;
         int exit;
 
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         snprintf(path, sizeof(path), "/api/products:export?format=%s", format);

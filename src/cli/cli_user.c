@@ -113,7 +113,7 @@ static int run_list(struct cli *cli)
         size_t i;
         int exit;
 
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         exit = fetch_users(&h, all);
@@ -145,7 +145,7 @@ static int run_add(struct cli *cli)
                 return cli_fail(CLI_FAILED, "out of memory");
         if (!body)
                 return cli_fail(CLI_USAGE, "name and password must be UTF-8");
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         exit = cli_http_json(&h, "POST", COLLECTION, body, NULL, &user);
@@ -171,7 +171,7 @@ static int run_passwd(struct cli *cli)
         body = json_pack("{s:s, s:s*}", "password", password, "old_password", old);
         if (!body || !path)
                 return cli_fail(CLI_USAGE, "name and password must be UTF-8");
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         exit = cli_http_json(&h, "POST", path, body, NULL, NULL);
@@ -189,7 +189,7 @@ static int change_users(struct cli *cli, const json_t *body, const char *done)
 
         if (!body)
                 return cli_fail(CLI_FAILED, "out of memory");
-        exit = cli_http_open(&h, cli);
+        exit = cli_http_open(&h, cli, &cli_products_door);
         if (exit != CLI_OK)
                 return exit;
         for (size_t i = 0; i < cli->args.n_operands && exit == CLI_OK; i++) {

@@ -16,6 +16,8 @@ libcli_a_SOURCES = \
 	%D%/cli_fields.h \
 	%D%/cli_http.c \
 	%D%/cli_http.h \
+	%D%/cli_list.c \
+	%D%/cli_list.h \
 	%D%/cli_password.c \
 	%D%/cli_password.h \
 	%D%/cli_problem.c \
@@ -24,6 +26,7 @@ libcli_a_SOURCES = \
 	%D%/cli_products.h \
 	%D%/cli_progress.c \
 	%D%/cli_progress.h \
+	%D%/cli_record.c \
 	%D%/cli_secret.c \
 	%D%/cli_secret.h \
 	%D%/cli_setup.c \

@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	%D%/test_holder.py \
 	%D%/test_http.py \
 	%D%/test_cli.py \
+	%D%/test_cli_record.py \
 	%D%/test_kill.py \
 	%D%/test_mq.py \
 	%D%/test_records.py \
