@@ -175,10 +175,12 @@ static void migrate(struct setup *s)
                 setup_did(s, "migrated the database");
 }
 
-/* Credentials and addresses are read when a daemon starts. */
+/* Credentials and addresses are read when a daemon starts. A sweep that failed for want of what is there now
+ * would look like trouble until the next minute. */
 static void apply(struct setup *s)
 {
         static const char *const reload[] = {"systemctl", "daemon-reload", NULL};
+        static const char *const sweep[] = {"systemctl", "--no-block", "start", "lonja-sweep.service", NULL};
         static const char *const restart[] = {"systemctl", "--no-block", "try-restart", "lonja-*.service",
                                               NULL};
         char why[SETUP_WHY_SIZE];
@@ -190,6 +192,8 @@ static void apply(struct setup *s)
         if ((s->units_changed || s->config_changed) &&
             setup_run(s, restart, NULL, NULL, SYSTEMCTL_USEC, NULL, why) != 0)
                 setup_left(s, "systemctl try-restart 'lonja-*.service': %s", why);
+        if (json_array_size(s->done) > 0)
+                (void)setup_run(s, sweep, NULL, NULL, SYSTEMCTL_USEC, NULL, NULL);
 }
 
 static int do_steps(struct setup *s)

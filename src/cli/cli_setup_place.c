@@ -301,13 +301,18 @@ static void write_unit(struct setup *s, const char *service, const struct buf *d
 
 void setup_write_units(struct setup *s)
 {
+        static const struct {
+                const char *service;
+                bool database, broker; /* talks to it */
+        } links[] = {
+                {"lonja-products", true, true}, {"lonja-bridge", false, true}, {"lonja-gateway", true, true},
+                {"lonja-notifier", true, true}, {"lonja-sweep", true, true},   {"lonja-db", true, false},
+        };
         _cleanup_(buf_done) struct buf database = BUF_EMPTY, broker = BUF_EMPTY;
 
         if (resolve_both(s, &database, &broker) < 0)
                 return; /* what an earlier run wrote is better than nothing */
-        write_unit(s, "lonja-products", &database, &broker);
-        write_unit(s, "lonja-gateway", &database, &broker);
-        write_unit(s, "lonja-sweep", &database, &broker);
-        write_unit(s, "lonja-db", &database, NULL);
-        write_unit(s, "lonja-bridge", NULL, &broker);
+        for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+                write_unit(s, links[i].service, links[i].database ? &database : NULL,
+                           links[i].broker ? &broker : NULL);
 }
