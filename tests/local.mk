@@ -25,3 +25,4 @@ include %D%/lib/local.mk
 include %D%/fuzz/local.mk
 include %D%/lint/local.mk
 include %D%/integration/local.mk
+include %D%/system/local.mk

@@ -162,14 +162,14 @@ class TimerUnit:
         self.interval_sec = parse_span(again)
 
 
-def load(folders, instances=()):
+def load(folders, instances=(), prefix=""):
     """Reads every unit in the folders (later ones win by name). Returns sockets, services, timers by name.
 
     Templates (x@.socket) are read once for each instance named like "lonja-peer@main"."""
     paths = {}
     for folder in folders:
         for entry in sorted(os.listdir(folder)):
-            if entry.endswith((".socket", ".service", ".timer")):
+            if entry.startswith(prefix) and entry.endswith((".socket", ".service", ".timer")):
                 paths[entry] = os.path.join(folder, entry)
     sockets, services, timers = {}, {}, {}
     for entry, path in paths.items():

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""Clients that do not know that the daemon behind the door changes."""
+
+import http.client
+import json
+import threading
+import time
+
+
+class Stream:
+    """Threads that ask one thing after another, and note every way in which an answer failed to come.
+
+    Half of them take a connection for each request; none of those may be refused or reset. The others keep theirs. A kept
+    one may be closed between two requests, as HTTP allows; the client then repeats, with the same Idempotency-Key. A
+    connection's first request is never repeated."""
+
+    def __init__(self, market, code, threads=4, pause=None):
+        self.address = market.daemons["products"].address("http")
+        self.headers = {"Authorization": f"Bearer {market.token}"}
+        self.path = f"/api/products/{code}"
+        self.pause = pause  # between two rounds of requests; all threads at once
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.connections = self.answered = self.patched = self.repeated = 0
+        self.failures = []
+        self.threads = [threading.Thread(target=self._run, args=(n, n % 2 == 1), daemon=True) for n in range(threads)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _run(self, number, is_keeping):
+        connection, n = None, 0
+        while not self.stopping.is_set():
+            n += 1
+            try:
+                connection = self._request(connection, is_keeping, f"stream-{id(self)}-{number}-{n}", n % 3 == 0)
+            except AssertionError as error:
+                self.failures.append(str(error))
+                connection = None
+            if self.pause is not None:
+                time.sleep(self.pause())
+
+    def _request(self, connection, is_keeping, key, is_patch):
+        """One request to its answer; the connection when it can be used again."""
+        while True:
+            is_fresh = connection is None
+            if is_fresh:
+                connection = http.client.HTTPConnection(*self.address, timeout=60)
+                with self.lock:
+                    self.connections += 1
+            try:
+                close = self._exchange(connection, key, is_patch, is_keeping)
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if is_fresh:
+                    raise AssertionError(f"{key}: {error!r}") from None
+                connection = None
+                with self.lock:
+                    self.repeated += 1
+                continue
+            if close or not is_keeping:
+                connection.close()
+                return None
+            return connection
+
+    def _exchange(self, connection, key, is_patch, is_keeping):
+        headers = dict(self.headers) if is_keeping else {**self.headers, "Connection": "close"}
+        if is_patch:
+            headers |= {"Idempotency-Key": key, "Content-Type": "application/merge-patch+json"}
+            connection.request("PATCH", self.path, json.dumps({"description": key}), headers)
+        else:
+            connection.request("GET", self.path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise AssertionError(f"{key}: {answer.status} {body.decode(errors='replace')}")
+        if is_patch and json.loads(body)["description"] != key:
+            raise AssertionError(f"{key}: {body.decode(errors='replace')}")
+        with self.lock:
+            self.answered += 1
+            self.patched += is_patch
+        return answer.will_close
+
+    def __str__(self):
+        return (f"{self.answered} answers ({self.patched} to PATCH) over {self.connections} connections, "
+                f"{self.repeated} repeated on kept ones")
+
+
+class Watcher(threading.Thread):
+    """The processes that stood behind a door, one after another, seen from outside."""
+
+    def __init__(self, host, unit):
+        super().__init__(daemon=True)
+        self.host, self.unit = host, unit
+        self.pids = []
+        self.stopping = threading.Event()
+        self.started = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.join()
+
+    def run(self):
+        while not self.stopping.is_set():
+            for pid in self.host.cgroup(f"lonja.slice/{self.unit}"):
+                if pid not in self.pids:
+                    self.pids.append(pid)
+            time.sleep(0.005)
+
+    @property
+    def hand_overs(self):
+        return max(0, len(self.pids) - 1)

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+
+# Run by `./dev system-test`: they boot a host.
+EXTRA_DIST += \
+	%D%/base-tree \
+	%D%/clients.py \
+	%D%/conftest.py \
+	%D%/host.py \
+	%D%/market.py \
+	%D%/snapshot.py \
+	%D%/test_10_bare.py \
+	%D%/test_20_install.py \
+	%D%/test_30_doors.py \
+	%D%/test_40_journal.py \
+	$(NULL)
