@@ -7,6 +7,7 @@ include %D%/unit/arithmetic/local.mk
 include %D%/unit/service/local.mk
 include %D%/unit/net/local.mk
 include %D%/unit/http/local.mk
+include %D%/unit/rpc/local.mk
 include %D%/unit/fetch/local.mk
 include %D%/unit/pg/local.mk
 include %D%/unit/mq/local.mk

@@ -98,7 +98,7 @@ bool grpc_content_type_is_ours(const char *s)
         return *rest == '\0' || *rest == ';';
 }
 
-void grpc_codec_encode(struct buf *out, const char *text)
+void grpc_message_encode(struct buf *out, const char *text)
 {
         for (const char *p = text; *p; p++)
                 if (*p >= 0x20 && *p <= 0x7e && *p != '%')
@@ -107,7 +107,7 @@ void grpc_codec_encode(struct buf *out, const char *text)
                         buf_printf(out, "%%%02X", (unsigned)(unsigned char)*p);
 }
 
-void grpc_codec_decode(char *text)
+void grpc_message_decode(char *text)
 {
         char *to = text;
 

@@ -33,9 +33,9 @@ void grpc_timeout_encode(usec_t timeout, char out[GRPC_TIMEOUT_SIZE]);
 /* "application/grpc", "application/grpc+proto", either with parameters. */
 bool grpc_content_type_is_ours(const char *s);
 /* grpc-message: bytes outside of 0x20-0x7E and '%' are escaped; appended without a NUL. */
-void grpc_codec_encode(struct buf *out, const char *text);
+void grpc_message_encode(struct buf *out, const char *text);
 /* In place; what is no escape stays as it is, as the specification wants. */
-void grpc_codec_decode(char *text);
+void grpc_message_decode(char *text);
 /* Is this name that of binary metadata? */
 bool grpc_name_is_binary(const char *name);
 /* What a metadata name may be: 1 to 64 of [a-z0-9_.-], not starting with "grpc-" or ':'. */

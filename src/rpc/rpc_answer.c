@@ -259,7 +259,7 @@ static void finish(struct rpc_call *c, enum grpc_code code, struct buf *detail)
                 buf_append_char(detail, '\0');
                 if (!buf_error(detail)) {
                         buf_bytes(detail)[MIN_OF(buf_size(detail) - 1, (size_t)RPC_DETAIL_MAX)] = '\0';
-                        grpc_codec_encode(&escaped, buf_bytes(detail));
+                        grpc_message_encode(&escaped, buf_bytes(detail));
                 }
                 if (buf_size(&escaped) > 0 && !buf_error(&escaped))
                         c->detail = arena_memdup_str(&c->arena, buf_bytes(&escaped), buf_size(&escaped));

@@ -9,8 +9,8 @@
 #include "rpc/proto_wire.h"
 #include "rpc/rpc_codec.h"
 
-/* A message of many empty strings takes 13 times its size, one of many empty messages 30 times: the former
- * passes. */
+/* While it is unpacked, a message of many texts of 20 bytes takes four times its size, one of many empty ones
+ * thirty times. */
 #define HEAP_FACTOR 16
 #define HEAP_FREE ((size_t)64 * 1024) /* whatever its size */
 #define MALLOC_OVERHEAD ((size_t)16)  /* of one allocation: glibc's header and rounding, on average */

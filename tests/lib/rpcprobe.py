@@ -35,7 +35,7 @@ class RpcProbe:
         self.env = {**env, "LISTEN_FDS": str(len(self.doors)), "LISTEN_FDNAMES": ":".join(self.doors)}
         self.protos = grpcs.Protos(grpcs.build_path("tests", "lib", "echo.set"),
                                    grpcs.build_path("proto", "proto.set"))
-        self.channels = []
+        self.channels, self._own = [], None
         self.start()
 
     @staticmethod
@@ -71,7 +71,9 @@ class RpcProbe:
         return self.protos.message("lonja.test.EchoRequest")(**fields)
 
     def stats(self):
-        return self.echo(self.channels[0] if self.channels else None).Stats(self.request(), timeout=PATIENCE)
+        if self._own is None:
+            self._own = self.echo()
+        return self._own.Stats(self.request(), timeout=PATIENCE)
 
     @property
     def rss(self):
@@ -94,7 +96,7 @@ class RpcProbe:
     def close(self):
         for channel in self.channels:
             channel.close()
-        self.channels = []
+        self.channels, self._own = [], None
         status = 0
         if self.pid is not None:
             self.signal()
