@@ -5,6 +5,7 @@ dist_man_MANS += \
 	%D%/lonja.1 \
 	%D%/lonja.7 \
 	%D%/lonja-bridge.8 \
+	%D%/lonja-calculator.8 \
 	%D%/lonja-gateway.8 \
 	%D%/lonja-notifier.8 \
 	%D%/lonja-products.8 \

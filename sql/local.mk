@@ -12,4 +12,5 @@ dist_sql_DATA = \
 	%D%/0004_products.sql \
 	%D%/0005_records.sql \
 	%D%/0006_tasks.sql \
+	%D%/0007_calculations.sql \
 	$(NULL)

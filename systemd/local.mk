@@ -8,6 +8,7 @@ systemd_sockets = \
 	%D%/lonja-products-https.socket \
 	%D%/lonja-bridge.socket \
 	%D%/lonja-bridge-tcps.socket \
+	%D%/lonja-calculator-bell.socket \
 	%D%/lonja-gateway.socket \
 	%D%/lonja-gateway-admin.socket \
 	%D%/lonja-gateway-bell.socket \
@@ -20,6 +21,8 @@ systemd_sockets = \
 systemd_services = \
 	%D%/lonja.service \
 	%D%/lonja-bridge.service \
+	%D%/lonja-calculator.service \
+	%D%/lonja-calculator@.service \
 	%D%/lonja-db.service \
 	%D%/lonja-gateway.service \
 	%D%/lonja-notifier.service \

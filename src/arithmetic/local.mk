@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += libarithmetic.a
 libarithmetic_a_SOURCES = \
+	%D%/calculation_input.c %D%/calculation_input.h \
 	%D%/expression.c %D%/expression.h \
 	%D%/expression_exact.c \
 	%D%/expression_format.c \

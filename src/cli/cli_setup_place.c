@@ -305,8 +305,10 @@ void setup_write_units(struct setup *s)
                 const char *service;
                 bool database, broker; /* talks to it */
         } links[] = {
-                {"lonja-products", true, true}, {"lonja-bridge", false, true}, {"lonja-gateway", true, true},
-                {"lonja-notifier", true, true}, {"lonja-sweep", true, true},   {"lonja-db", true, false},
+                {"lonja-products", true, true},   {"lonja-bridge", false, true},
+                {"lonja-gateway", true, true},    {"lonja-notifier", true, true},
+                {"lonja-calculator", true, true}, {"lonja-calculator@", true, true},
+                {"lonja-sweep", true, true},      {"lonja-db", true, false},
         };
         _cleanup_(buf_done) struct buf database = BUF_EMPTY, broker = BUF_EMPTY;
 

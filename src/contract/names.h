@@ -20,11 +20,16 @@
  * NULL for a queue of others. */
 const char *queue_daemon(const char *queue);
 
+/* AMQP `type` of a message in CALCULATIONS_QUEUE that names a row: `message_id` is the calculation's. */
+#define CALCULATION_TYPE "lonja.calculation"
+
 #define EVENT_PRODUCT_CREATED "product.created"
 #define EVENT_PRODUCT_UPDATED "product.updated"
 #define EVENT_PRODUCT_DELETED "product.deleted"
+#define EVENT_CALCULATION_FINISHED "calculation.finished"
 
 #define HEADER_REQUEST_ID "x-request-id" /* AMQP header */
+#define HEADER_DEADLINE "x-deadline"     /* AMQP header: RFC 3339; nobody wants the answer afterwards */
 #define MEDIA_CLOUDEVENTS "application/cloudevents+json"
 #define PROBLEM_PREFIX "urn:lonja:problem:"
 

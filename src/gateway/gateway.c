@@ -41,10 +41,7 @@ static const struct rpc_method *const methods[] = {
 };
 
 static const struct web_schema *const schemas[] = {
-        &gateway_schema,
-        &web_account_schema,
-        &web_operation_schema,
-        NULL,
+        &gateway_schema, &calculation_schema, &web_account_schema, &web_operation_schema, NULL,
 };
 
 /* A consumer of a queue cannot be woken by AMQP: to take records at once, it has to be there. */
@@ -69,6 +66,14 @@ static int open_backend(struct gateway *d)
         return web_backend_open(&d->backend, d->service, &setup);
 }
 
+/* Somebody has left an event in the outbox. */
+static void on_committed(void *context)
+{
+        struct gateway *d = context;
+
+        event_relay_poke(d->backend.relay);
+}
+
 static int open_domains(struct gateway *d)
 {
         int r;
@@ -80,12 +85,17 @@ static int open_domains(struct gateway *d)
         r = record_queue_new(&d->record_queue, d->service, d->backend.link, d->records);
         if (r < 0)
                 return log_error_errno(r, "Cannot consume " RECORDS_QUEUE ": %m");
+        r = calculations_new(&d->calculations, d->service, d->backend.pool, &d->conf->broker, on_committed,
+                             d);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up calculations: %m");
         return 0;
 }
 
 static void close_domains(struct gateway *d)
 {
         d->record_queue = record_queue_free(d->record_queue);
+        d->calculations = calculations_free(d->calculations);
         d->records = records_free(d->records);
 }
 
@@ -209,6 +219,7 @@ static void gateway_drain(void *daemon)
         struct gateway *d = daemon;
 
         http_server_drain(d->server);
+        calculations_drain(d->calculations);
         rpc_server_drain(d->rpc);
         record_queue_drain(d->record_queue);
         event_relay_drain(d->backend.relay);

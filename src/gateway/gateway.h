@@ -9,6 +9,7 @@
  * Each domain (message records, calculations, ...) is files of its own with one member here; what it needs is
  * opened after the backend and closed before it (gateway.c), its routes are in routes.c. */
 
+#include "gateway/calculation.h"
 #include "gateway/gateway_conf.h"
 #include "gateway/record_queue.h"
 #include "net/net_tls.h"
@@ -23,6 +24,7 @@ struct gateway {
         struct web_backend backend;
         struct records *records; /* owned, as all below */
         struct record_queue *record_queue;
+        struct calculations *calculations;
         struct net_tls *tls; /* NULL without an https door */
         struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */
@@ -35,7 +37,7 @@ extern const struct http_route gateway_routes[];
 extern const struct rpc_method gateway_methods[];
 
 /* Made from gateway.openapi.json by the build. */
-extern const struct web_schema gateway_schema;
+extern const struct web_schema calculation_schema, gateway_schema;
 
 /* The daemon's own lines of /metrics. */
 void gateway_metrics(void *context, struct buf *out);

@@ -50,6 +50,7 @@ void gateway_metrics(void *context, struct buf *out)
 
         write_records(d->records, out);
         write_queue(d->record_queue, out);
+        calculations_metrics(d->calculations, out);
         web_backend_metrics(&d->backend, out);
         web_rpc_metrics(out, d->rpc);
 }

@@ -3,6 +3,15 @@
 
 noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
+	%D%/calculation.c \
+	%D%/calculation.h \
+	%D%/calculation_api.c \
+	%D%/calculation_api.h \
+	%D%/calculation_feed.c \
+	%D%/calculation_internal.h \
+	%D%/calculation_store.c \
+	%D%/calculation_sweep.c \
+	%D%/calculation_wait.c \
 	%D%/gateway.c \
 	%D%/gateway.h \
 	%D%/gateway_conf.c \
@@ -23,10 +32,13 @@ libgateway_a_SOURCES = \
 	%D%/record_store.h \
 	%D%/routes.c \
 	$(NULL)
-nodist_libgateway_a_SOURCES = %D%/gateway_schema.c
+nodist_libgateway_a_SOURCES = %D%/calculation_schema.c %D%/gateway_schema.c
 
-EXTRA_DIST += %D%/gateway.openapi.json
-CLEANFILES += %D%/gateway_schema.c
+EXTRA_DIST += %D%/calculation.openapi.json %D%/gateway.openapi.json
+CLEANFILES += %D%/calculation_schema.c %D%/gateway_schema.c
+
+%D%/calculation_schema.c: %D%/calculation.openapi.json $(embed_schema_script)
+	$(embed_schema) calculation $(srcdir)/%D%/calculation.openapi.json
 
 %D%/gateway_schema.c: %D%/gateway.openapi.json $(embed_schema_script)
 	$(embed_schema) gateway $(srcdir)/%D%/gateway.openapi.json
@@ -34,6 +46,6 @@ CLEANFILES += %D%/gateway_schema.c
 sbin_PROGRAMS += lonja-gateway
 lonja_gateway_SOURCES = %D%/main.c
 lonja_gateway_LDADD = libgateway.a libweb.a librpc.a libproto.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
-	libcontract.a libjson.a libservice.a libbase.a \
+	$(arithmetic_LIBS) libcontract.a libjson.a libservice.a libbase.a \
 	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
 	$(SYSTEMD_LIBS)

@@ -78,6 +78,13 @@ void mq_consumer_stop(struct mq_consumer *c)
         wish(l, c, false);
 }
 
+const char *mq_consumer_queue(const struct mq_consumer *c)
+{
+        const struct mq_link *l = c->link;
+
+        return l && l->consumer == c && l->started_generation != 0 ? l->started_queue : "";
+}
+
 /* What was taken off a queue for nobody goes back. */
 static void put_back(struct mq_link *l, const struct mq_delivery *d)
 {
@@ -127,6 +134,15 @@ static struct snapshot take_news(struct mq_link *l)
         return s;
 }
 
+static void copy_queue_name(struct mq_link *l)
+{
+        struct mq_receiver *r = l->receiver;
+
+        pthread_mutex_lock(&r->conn.lock);
+        memcpy(l->started_queue, r->started_queue, sizeof(l->started_queue));
+        pthread_mutex_unlock(&r->conn.lock);
+}
+
 static void tell_consumer(struct mq_link *l, const struct snapshot *s)
 {
         struct mq_consumer *c = l->consumer;
@@ -140,6 +156,7 @@ static void tell_consumer(struct mq_link *l, const struct snapshot *s)
         if (c && l->started_generation == 0 && s->generation != 0 && s->started_generation == s->generation &&
             s->started_epoch == l->wish_epoch) {
                 l->started_generation = s->generation;
+                copy_queue_name(l);
                 if (c->started)
                         c->started(c);
         }

@@ -42,5 +42,7 @@ struct mq_consumer {
 int mq_consumer_start(struct mq_consumer *c, struct mq_link *l, const char *queue, unsigned prefetch,
                       bool no_ack);
 void mq_consumer_stop(struct mq_consumer *c);
+/* The queue as the broker calls it, also an exclusive one: what others may reply to. "" unless started. */
+const char *mq_consumer_queue(const struct mq_consumer *c);
 void mq_delivery_ack(struct mq_consumer *c, uint64_t tag, unsigned generation);
 void mq_delivery_reject(struct mq_consumer *c, uint64_t tag, unsigned generation, bool requeue);

@@ -35,6 +35,7 @@ struct mq_link {
         struct list inbox;            /* of mq_incoming, owned */
         unsigned wish_epoch;
         unsigned started_generation; /* 0: not consuming */
+        char started_queue[256];
         bool wish_no_ack;
 
         struct mq_link_metrics metrics;

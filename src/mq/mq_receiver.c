@@ -115,6 +115,8 @@ static int follow_wish(struct mq_receiver *r)
         pthread_mutex_lock(&r->conn.lock);
         r->started_generation = r->conn.generation;
         r->started_epoch = epoch;
+        (void)snprintf(r->started_queue, sizeof(r->started_queue), "%s",
+                       *queue ? queue : r->conn.exclusive_queue);
         mq_conn_tell(&r->conn);
         pthread_mutex_unlock(&r->conn.lock);
         return 0;

@@ -34,6 +34,7 @@ struct mq_receiver {
         struct list deliveries;
         size_t n_deliveries, n_delivery_bytes;
         unsigned started_generation, started_epoch; /* 0 = not yet */
+        char started_queue[256];                    /* the server's name of an exclusive one */
 };
 
 int mq_receiver_new(struct mq_receiver **ret, const struct mq_conf *conf, const struct mq_topology *topology,

@@ -13,6 +13,7 @@ libservice_a_SOURCES = \
 	%D%/listen.c %D%/listen.h \
 	%D%/log.c %D%/log.h %D%/log_ids.h \
 	%D%/loop.c %D%/loop.h \
+	%D%/offload.c %D%/offload.h \
 	%D%/service.c %D%/service.h %D%/service_life.h \
 	%D%/service_main.c \
 	%D%/unit_state.c %D%/unit_state.h

@@ -29,7 +29,11 @@ static const struct source {
          "EXISTS (SELECT FROM outbox) OR (SELECT published FROM relay) < (SELECT last FROM event_head)"
          " OR task_is_due('" PRODUCTS_QUEUE "')",
          PRODUCTS_QUEUE},
-        {"gateway", NULL, RECORDS_QUEUE},
+        {"gateway",
+         "EXISTS (SELECT FROM calculation WHERE state IN ('queued', 'running')"
+         " AND (sent_at <= now() - interval '30 s' OR deadline <= now()))",
+         RECORDS_QUEUE},
+        {"calculator", NULL, CALCULATIONS_QUEUE},
 };
 #define N_SOURCES ARRAY_SIZE(sources)
 

@@ -21,6 +21,7 @@ static const struct trim {
         {"idempotency keys", "SELECT idem_trim($1::int)", 1},
         {"sessions and login counters", "SELECT session_trim($1::int)", 1},
         {"tasks", "SELECT task_trim($1::int)", 1},
+        {"calculations", "SELECT calculation_trim(make_interval(secs => $2::float8), $1::int)", 2},
         {"events", "SELECT event_trim(make_interval(secs => $2::float8), $3::bigint, $1::int)", 3},
 };
 #define N_TRIMS ARRAY_SIZE(trims)

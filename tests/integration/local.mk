@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	%D%/conftest.py \
 	%D%/test_bridge.py \
 	%D%/test_auth.py \
+	%D%/test_calculator.py \
 	%D%/test_dev.py \
 	%D%/test_gateway.py \
 	%D%/test_grpc.py \

@@ -6,8 +6,8 @@
 
 int main(void)
 {
-        static const struct web_schema *const parts[] = {&gateway_schema, &web_account_schema,
-                                                         &web_operation_schema, NULL};
+        static const struct web_schema *const parts[] = {&gateway_schema, &calculation_schema,
+                                                         &web_account_schema, &web_operation_schema, NULL};
         static const struct http_route *const tables[] = {gateway_routes, web_account_routes,
                                                           web_health_routes, NULL};
 

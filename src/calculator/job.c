@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "calculator/calculation_store.h"
+#include "calculator/calculator.h"
+#include "contract/names.h"
+
+/* The database is away, or did not like it: the next try. */
+#define PAUSE_USEC USEC_PER_SEC
+/* One statement may wait so long for a connection before we look again whether we are to leave. */
+#define RECORD_USEC (10 * USEC_PER_SEC)
+
+static void begin_recording(struct job *j);
+
+/* ---- The end of a job ---- */
+
+static void job_free(struct job *j)
+{
+        list_remove(&j->link);
+        loop_timer_done(&j->pause);
+        pg_query_done(&j->query);
+        mq_publish_cancel(&j->publish);
+        calculation_input_done(&j->input);
+        expression_result_done(&j->result);
+        free(j->id);
+        free(j->reply_to);
+        free(j->correlation_id);
+        free(j->request_id);
+        free(j->result_json);
+        free(j->error_json);
+        free(j);
+}
+
+void job_end(struct job *j)
+{
+        struct calculator *c = j->calculator;
+
+        job_free(j);
+        service_release(c->service);
+}
+
+static void job_ack(struct job *j)
+{
+        mq_delivery_ack(&j->calculator->consumer, j->tag, j->generation);
+}
+
+void job_requeue(struct job *j)
+{
+        mq_delivery_reject(&j->calculator->consumer, j->tag, j->generation, true);
+        job_end(j);
+}
+
+/* ---- Answering ---- */
+
+static void on_published(struct mq_publish *p)
+{
+        struct job *j = container_of(p, struct job, publish);
+
+        /* Without a row the answer was the result: it is computed again for whoever still waits. A queue that
+         * is gone (-EHOSTUNREACH) has nobody waiting behind it. */
+        if (!j->id && p->status != 0 && p->status != -EHOSTUNREACH) {
+                job_requeue(j);
+                return;
+        }
+        if (!j->id)
+                job_ack(j);
+        job_end(j);
+}
+
+static void answer(struct job *j, const char *body, size_t n)
+{
+        const struct header headers[] = {{HEADER_REQUEST_ID, j->request_id}, {NULL}};
+        struct mq_message m = {
+                .exchange = "",
+                .routing_key = j->reply_to,
+                .content_type = "application/json",
+                .correlation_id = j->correlation_id,
+                .headers = j->request_id ? headers : NULL,
+                .body = body,
+                .body_size = n,
+                .mandatory = true,
+        };
+        int r;
+
+        j->state = JOB_ANSWERING;
+        r = mq_publish_submit(&j->publish, j->calculator->link, &m, USEC_INFINITY, on_published);
+        if (r == 0)
+                return;
+        if (j->id)
+                job_end(j);
+        else if (r == -EINVAL) { /* nobody can be answered at such an address */
+                job_ack(j);
+                job_end(j);
+        } else
+                job_requeue(j);
+}
+
+static void answer_unkept(struct job *j)
+{
+        _cleanup_(buf_done) struct buf body = BUF_EMPTY;
+
+        calculation_answer_write(&body, &j->input, j->result_json ? "done" : "failed", j->result_json,
+                                 j->error_json);
+        if (buf_error(&body) < 0)
+                job_requeue(j);
+        else
+                answer(j, buf_bytes(&body), buf_size(&body));
+}
+
+/* ---- Recording ---- */
+
+/* The row is final: the message has done its duty, and whoever waits is told at once. */
+static void recorded(struct job *j, const char *json, size_t n)
+{
+        job_ack(j);
+        if (n > 0 && j->reply_to)
+                answer(j, json, n);
+        else
+                job_end(j);
+}
+
+static void log_recorded(const struct job *j)
+{
+        log_info_fields(LOG_FIELDS({"REQUEST_ID", j->request_id}, {"CALCULATION_ID", j->id}),
+                        "Calculation %s %s", j->id, j->result_json ? "done" : "failed");
+}
+
+static void on_pause_over(struct loop_timer *t)
+{
+        struct job *j = container_of(t, struct job, pause);
+
+        if (service_is_draining(j->calculator->service))
+                job_requeue(j);
+        else
+                begin_recording(j);
+}
+
+static void pause_job(struct job *j)
+{
+        struct calculator *c = j->calculator;
+
+        j->state = JOB_PAUSING;
+        if (service_is_draining(c->service) ||
+            loop_timer_start(&j->pause, service_loop(c->service), PAUSE_USEC, on_pause_over) < 0)
+                job_requeue(j);
+}
+
+static void on_recorded(struct pg_query *q)
+{
+        struct job *j = container_of(q, struct job, query);
+
+        if (q->status == -ECANCELED) {
+                job_requeue(j);
+        } else if (q->status < 0 || pg_query_rows(q) != 1) {
+                log_debug("Cannot record calculation %s: %s", j->id, q->error);
+                pause_job(j);
+        } else {
+                log_recorded(j);
+                recorded(j, pg_row_text(q, 0, 0), pg_row_size(q, 0, 0));
+        }
+}
+
+static void begin_recording(struct job *j)
+{
+        struct calculator *c = j->calculator;
+
+        j->state = JOB_RECORDING;
+        calculation_store_finish(&j->query, j->id, j->result_json ? "done" : "failed", j->result_json,
+                                 j->error_json, on_recorded);
+        if (pg_query_submit(&j->query, c->pool, PG_LANE_WRITE,
+                            usec_add(clock_monotonic_usec(), RECORD_USEC)) < 0)
+                pause_job(j);
+}
+
+void job_tell(struct job *j)
+{
+        if (j->id)
+                begin_recording(j);
+        else
+                answer_unkept(j);
+}
+
+/* ---- Computing ---- */
+
+/* In a thread. */
+static void on_run(struct offload_job *o)
+{
+        struct job *j = container_of(o, struct job, offload);
+        const char *text = j->input.expression;
+
+        j->status = expression_evaluate(text, strlen(text), (unsigned)j->input.digits, j->work_usec,
+                                        &j->result, &j->error);
+}
+
+/* 0 or -ENOMEM. */
+static int write_outcome(struct job *j)
+{
+        struct buf text = BUF_EMPTY;
+
+        if (j->status == -ENOMEM)
+                return -ENOMEM;
+        if (j->status < 0) {
+                calculation_error_write(&text, expression_fault_slug(j->error.fault), j->error.detail,
+                                        j->error.position);
+                j->error_json = buf_take(&text, NULL);
+                return j->error_json ? 0 : -ENOMEM;
+        }
+        calculation_result_write(&text, &j->result);
+        j->result_json = buf_take(&text, NULL);
+        return j->result_json ? 0 : -ENOMEM;
+}
+
+static void leave_turn(struct job *j)
+{
+        struct job_queue *q = &j->calculator->jobs;
+
+        q->n_computing--;
+        if (j->is_alone)
+                q->is_alone = j->is_alone = false;
+}
+
+static void on_computed(struct offload_job *o)
+{
+        struct job *j = container_of(o, struct job, offload);
+        struct calculator *c = j->calculator;
+
+        leave_turn(j);
+        if (write_outcome(j) < 0) {
+                job_requeue(j);
+        } else {
+                c->counters.n_done += j->status == 0;
+                c->counters.n_failed += j->status != 0;
+                job_tell(j);
+        }
+        job_start_waiting(c);
+}
+
+static void compute(struct job *j)
+{
+        j->state = JOB_COMPUTING;
+        j->work_usec = j->calculator->conf->calculator.work_max_msec * USEC_PER_MSEC;
+        j->offload = (struct offload_job){.run = on_run, .complete = on_computed};
+        offload_submit(j->calculator->offload, &j->offload);
+}
+
+/* ---- Attempts ---- */
+
+static void on_attempted(struct pg_query *q)
+{
+        struct job *j = container_of(q, struct job, query);
+        struct calculator *c = j->calculator;
+
+        if (q->status == 0 && pg_query_rows(q) == 1 && pg_row_bool(q, 0, 0)) {
+                compute(j);
+                return;
+        }
+        leave_turn(j);
+        if (q->status < 0 || pg_query_rows(q) != 1) {
+                job_requeue(j); /* to the end of the queue: that is pause enough */
+        } else {
+                c->counters.n_repeated++;
+                recorded(j, pg_row_text(q, 0, 1), pg_row_size(q, 0, 1));
+        }
+        job_start_waiting(c);
+}
+
+static void begin_attempt(struct job *j)
+{
+        struct calculator *c = j->calculator;
+
+        j->state = JOB_ATTEMPTING;
+        calculation_store_attempt(&j->query, j->id, (int64_t)c->conf->calculator.attempts_max, on_attempted);
+        if (pg_query_submit(&j->query, c->pool, PG_LANE_WRITE,
+                            usec_add(clock_monotonic_usec(), RECORD_USEC)) == 0)
+                return;
+        leave_turn(j);
+        job_requeue(j);
+}
+
+/* By this host's clock; the database's decides. */
+static bool is_late(const struct job *j)
+{
+        int64_t deadline;
+
+        return j->input.deadline && parse_rfc3339(j->input.deadline, &deadline) == 0 &&
+               deadline <= (int64_t)clock_wall_usec();
+}
+
+static void start_job(struct job *j)
+{
+        struct job_queue *q = &j->calculator->jobs;
+
+        list_remove(&j->link);
+        list_append(&q->active, &j->link);
+        q->n_computing++;
+        q->is_alone = j->is_alone = j->was_delivered_before;
+        if (j->id && (j->was_delivered_before || is_late(j)))
+                begin_attempt(j);
+        else
+                compute(j);
+}
+
+/* In order; one that must be alone waits for those before it and holds up those behind. */
+void job_start_waiting(struct calculator *c)
+{
+        struct job_queue *q = &c->jobs;
+        struct list_link *first;
+
+        while (!q->is_alone && (first = list_first(&q->waiting))) {
+                struct job *j = LIST_ENTRY(first, struct job, link);
+
+                if (j->was_delivered_before && q->n_computing > 0)
+                        return;
+                start_job(j);
+        }
+}
+
+void job_queue_init(struct job_queue *q)
+{
+        list_init(&q->waiting);
+        list_init(&q->active);
+}
+
+void job_queue_drain(struct calculator *c)
+{
+        LIST_FOREACH_SAFE (i, &c->jobs.waiting)
+                job_requeue(LIST_ENTRY(i, struct job, link));
+        LIST_FOREACH_SAFE (i, &c->jobs.active) {
+                struct job *j = LIST_ENTRY(i, struct job, link);
+
+                if (j->state == JOB_PAUSING)
+                        job_requeue(j);
+        }
+}
+
+void job_queue_done(struct calculator *c)
+{
+        LIST_FOREACH_SAFE (i, &c->jobs.waiting)
+                job_free(LIST_ENTRY(i, struct job, link));
+        LIST_FOREACH_SAFE (i, &c->jobs.active)
+                job_free(LIST_ENTRY(i, struct job, link));
+}

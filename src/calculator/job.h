@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+#pragma once
+
+/* One message in hand, from its delivery to its settlement.
+ *
+ *     WAITING --its turn--> COMPUTING --kept--> RECORDING --committed--> ANSWERING --> settled, freed
+ *        |                     ^    |              |  ^                      ^
+ *        |  delivered before   |    |       failed |  | pause                |
+ *        +----> ATTEMPTING ----+    |              PAUSING                   |
+ *                    |              +----------- not kept -------------------+
+ *                    +--- has ended already, or was parked ------------------+
+ *
+ * Kept (durable): the message names a row; the result is recorded in it, the message acked after that commit,
+ * and whoever waits is told.  Not kept: the answer is all there is, and the message is acked when the broker
+ * has it.
+ *
+ * Who was delivered before may be what killed its worker: it is computed alone, and counted in its row
+ * before. Others that were merely in the same hand are counted, too, but only when they begin: random crashes
+ * do not add up. */
+
+#include "arithmetic/calculation_input.h"
+#include "base/list.h"
+#include "mq/mq_consume.h"
+#include "mq/mq_publish.h"
+#include "pg/pg_query.h"
+#include "service/loop.h"
+#include "service/offload.h"
+
+struct calculator;
+
+enum job_state { JOB_WAITING, JOB_ATTEMPTING, JOB_COMPUTING, JOB_RECORDING, JOB_PAUSING, JOB_ANSWERING };
+
+struct job {
+        struct list_link link; /* of job_queue.waiting or .active */
+        struct calculator *calculator;
+        enum job_state state;
+        uint64_t tag;
+        unsigned generation;
+        bool was_delivered_before, is_alone;
+        char *id;                                     /* owned; the row, or NULL when it is not kept */
+        char *reply_to, *correlation_id, *request_id; /* owned; may be NULL */
+        struct calculation_input input;
+        usec_t work_usec;
+
+        /* Of the computation; strings owned. */
+        struct offload_job offload;
+        int status;
+        struct expression_result result;
+        struct expression_error error;
+        char *result_json, *error_json;
+
+        struct pg_query query;
+        struct mq_publish publish;
+        struct loop_timer pause;
+};
+
+struct job_queue {
+        struct list waiting, active; /* struct job, owned */
+        unsigned n_computing;        /* of the active: attempting or computing */
+        bool is_alone;               /* one that must be alone is among them */
+};
+
+void job_queue_init(struct job_queue *q);
+/* Takes a delivery in hand, or settles it when it cannot be understood. */
+void job_accept(struct calculator *c, const struct mq_delivery *d);
+/* Leaving: what has not begun goes back to the queue. */
+void job_queue_drain(struct calculator *c);
+/* For job_accept.c: begins what may begin. */
+void job_start_waiting(struct calculator *c);
+/* Records or answers result_json or error_json. */
+void job_tell(struct job *j);
+void job_end(struct job *j);
+void job_requeue(struct job *j);
+/* Whatever is left is forgotten; the broker delivers it again. After the offload's end. */
+void job_queue_done(struct calculator *c);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: Lonja contributors */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "gateway/calculation_internal.h"
+#include "web/web.h"
+
+#define LOCATION "/api/calculations/"
+
+/* ---- Ids ---- */
+
+/* They ascend with time, so that the newest rows lie together: milliseconds since 1970, then chance. */
+static void make_id(char out[CALCULATION_ID_SIZE])
+{
+        char chance[ID_SIZE];
+
+        id_make(chance);
+        (void)snprintf(out, CALCULATION_ID_SIZE, "%012" PRIx64 "%.20s",
+                       (clock_wall_usec() / 1000) & UINT64_C(0xffffffffffff), chance);
+}
+
+bool calculation_id_is_valid(const char *id)
+{
+        size_t n = strspn(id, "0123456789abcdef");
+
+        return n == CALCULATION_ID_SIZE - 1 && id[n] == '\0';
+}
+
+static void on_feed_up(struct calculation_feed *f)
+{
+        calculation_sweep_poke(&container_of(f, struct calculations, feed)->sweep);
+}
+
+/* ---- Commands ---- */
+
+static void begin(struct calculation_command *c, struct calculations *s, usec_t until_usec,
+                  calculation_fn complete)
+{
+        *c = (struct calculation_command){
+                .complete = complete,
+                .calculations = s,
+                .is_kept = true,
+                .until_usec = until_usec,
+        };
+        list_append(&s->commands, &c->link);
+}
+
+static int send_letter(struct calculation_command *c)
+{
+        const struct calculation_letter letter = {
+                .id = c->id,
+                .expression = c->input.expression,
+                .deadline = c->input.deadline,
+                .request_id = c->request_id,
+                .digits = c->input.digits,
+                .is_kept = c->is_kept,
+        };
+
+        return calculation_feed_send(&c->calculations->feed, &letter);
+}
+
+/* The first answer to this key: of the calculation that it began, as it is now. */
+static void follow_replay(struct calculation_command *c, const struct pg_query *q)
+{
+        const char *id = startswith(pg_row_text(q, 0, 3), LOCATION);
+        int r;
+
+        c->is_replayed = true;
+        c->calculations->counters.n_replayed++;
+        if (!id || !calculation_id_is_valid(id)) {
+                calculation_fail(c, -EIO);
+                return;
+        }
+        calculation_leave(c);
+        (void)snprintf(c->id, sizeof(c->id), "%s", id);
+        r = c->until_usec > 0 ? calculation_enter(c) : 0;
+        if (r < 0)
+                calculation_fail(c, r);
+        else
+                calculation_read(c);
+}
+
+static void on_committed(struct calculation_command *c, const struct pg_query *q)
+{
+        int r = calculation_keep(c, pg_row_text(q, 0, 4), pg_row_size(q, 0, 4));
+
+        if (r < 0) {
+                calculation_fail(c, r);
+                return;
+        }
+        c->calculations->counters.n_submitted++;
+        if (send_letter(c) < 0)
+                calculation_sweep_lost(&c->calculations->sweep, c->id);
+        calculation_wait(c);
+}
+
+/* The outcome of a write_row; 0: done; 1: it has been dealt with. */
+static int read_outcome(struct calculation_command *c, struct pg_query *q)
+{
+        const char *outcome;
+
+        if (q->status < 0 || pg_query_rows(q) != 1) {
+                /* Sent but unanswered: nobody here knows whether it was committed. */
+                bool is_unknown = q->was_sent && (q->status == -ETIMEDOUT || q->status == -ECANCELED);
+
+                calculation_fail(c, is_unknown ? -ECONNRESET : q->status < 0 ? q->status : -EIO);
+                return 1;
+        }
+        outcome = pg_row_text(q, 0, 0);
+        if (streq(outcome, "done") || streq(outcome, "replayed"))
+                return 0;
+        calculation_refuse(c, (unsigned)pg_row_int(q, 0, 1), outcome, pg_row_text(q, 0, 4));
+        return 1;
+}
+
+static void on_submitted(struct pg_query *q)
+{
+        struct calculation_command *c = container_of(q, struct calculation_command, query);
+
+        if (read_outcome(c, q) != 0)
+                return;
+        if (streq(pg_row_text(q, 0, 0), "replayed"))
+                follow_replay(c, q);
+        else
+                on_committed(c, q);
+}
+
+static int submit_kept(struct calculation_command *c, const struct calculation_request *request)
+{
+        struct calculations *s = c->calculations;
+
+        c->phase = CALCULATION_SUBMITTING;
+        calculation_store_submit(&c->query, c, request->key, request->hash,
+                                 calculation_feed_can_send(&s->feed), on_submitted);
+        return pg_query_submit(&c->query, s->pool, PG_LANE_WRITE,
+                               usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC));
+}
+
+static int submit_transient(struct calculation_command *c)
+{
+        struct calculations *s = c->calculations;
+        int r;
+
+        r = send_letter(c);
+        if (r < 0)
+                return r;
+        s->counters.n_transient++;
+        return calculation_arm(c);
+}
+
+int calculation_submit(struct calculation_command *c, struct calculations *s,
+                       const struct calculation_request *request, calculation_fn complete)
+{
+        int r = 0;
+
+        begin(c, s, request->wait_until_usec, complete);
+        c->input = *request->input;
+        *request->input = (struct calculation_input){NULL};
+        c->request_id = request->request_id;
+        c->is_kept = !c->input.is_transient;
+        make_id(c->id);
+        if (c->until_usec > 0)
+                r = calculation_enter(c);
+        if (r == 0)
+                r = c->is_kept ? submit_kept(c, request) : submit_transient(c);
+        if (r < 0)
+                calculation_stop(c);
+        return r;
+}
+
+int calculation_get(struct calculation_command *c, struct calculations *s, const char *id, usec_t until_usec,
+                    calculation_fn complete)
+{
+        int r = 0;
+
+        begin(c, s, until_usec, complete);
+        (void)snprintf(c->id, sizeof(c->id), "%s", id);
+        if (until_usec > 0)
+                r = calculation_enter(c);
+        if (r == 0)
+                r = calculation_begin_read(c);
+        if (r < 0)
+                calculation_stop(c);
+        return r;
+}
+
+static void on_cancelled(struct pg_query *q)
+{
+        struct calculation_command *c = container_of(q, struct calculation_command, query);
+        struct calculations *s = c->calculations;
+        _cleanup_free_ char *json = NULL;
+        size_t n;
+
+        if (read_outcome(c, q) != 0)
+                return;
+        n = pg_row_size(q, 0, 4);
+        json = memdup_str(pg_row_text(q, 0, 4), n);
+        if (!json) {
+                calculation_fail(c, -ENOMEM);
+                return;
+        }
+        c->is_replayed = streq(pg_row_text(q, 0, 0), "replayed");
+        calculation_leave(c);
+        calculation_answered(&s->feed, c->id, json, n); /* whoever waits for it here */
+        calculation_show(c, json, n, true);
+}
+
+int calculation_cancel(struct calculation_command *c, struct calculations *s, const char *id, const char *key,
+                       const char *hash, calculation_fn complete)
+{
+        int r;
+
+        begin(c, s, 0, complete);
+        (void)snprintf(c->id, sizeof(c->id), "%s", id);
+        c->phase = CALCULATION_SUBMITTING;
+        calculation_store_cancel(&c->query, key, hash, c->id, on_cancelled);
+        r = pg_query_submit(&c->query, s->pool, PG_LANE_WRITE,
+                            usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC));
+        if (r < 0)
+                calculation_stop(c);
+        return r;
+}
+
+void calculation_command_done(struct calculation_command *c)
+{
+        if (c->calculations)
+                calculation_stop(c);
+        calculation_input_done(&c->input);
+        free(c->json);
+        *c = (struct calculation_command){.outcome = c->outcome};
+}
+
+/* ---- Life ---- */
+
+int calculations_new(struct calculations **ret, struct service *service, struct pg_pool *pool,
+                     const struct mq_conf *broker, void (*committed)(void *context), void *context)
+{
+        struct calculations *s = new0(struct calculations, 1);
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        s->service = service;
+        s->pool = pool;
+        s->committed = committed;
+        s->context = context;
+        s->feed.answered = calculation_answered;
+        s->feed.failed = calculation_failed;
+        s->feed.up = on_feed_up;
+        map_init(&s->topics);
+        list_init(&s->commands);
+        r = calculation_feed_open(&s->feed, service, broker);
+        if (r == 0)
+                r = calculation_sweep_start(&s->sweep, s);
+        if (r < 0) {
+                calculations_free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+void calculations_metrics(const struct calculations *s, struct buf *out)
+{
+        const struct calculation_counters *n = &s->counters;
+        const struct web_metric metrics[] = {
+                {"lonja_calculations_submitted_total", "counter", "Calculations that were committed.",
+                 n->n_submitted},
+                {"lonja_calculations_transient_total", "counter", "Calculations without a row.",
+                 n->n_transient},
+                {"lonja_calculations_replayed_total", "counter", "Submissions that repeated an earlier one.",
+                 n->n_replayed},
+                {"lonja_calculations_told_total", "counter", "Waiting callers that the worker woke.",
+                 n->n_told},
+                {"lonja_calculations_found_total", "counter", "Results that were read from the database.",
+                 n->n_found},
+                {"lonja_calculations_resent_total", "counter", "Messages that were sent again.", n->n_resent},
+                {"lonja_calculations_expired_total", "counter", "Deadlines recorded by the sweep.",
+                 n->n_expired},
+                {"lonja_calculations_waiting", "gauge", "Ids that somebody waits for.", s->topics.n_entries},
+        };
+
+        web_metrics(out, metrics, ARRAY_SIZE(metrics));
+}
+
+void calculations_drain(struct calculations *s)
+{
+        struct list waiting;
+        struct list_link *i;
+
+        s->is_draining = true;
+        list_init(&waiting);
+        LIST_FOREACH_SAFE (j, &s->commands) {
+                struct calculation_command *c = LIST_ENTRY(j, struct calculation_command, link);
+
+                if (c->phase != CALCULATION_WAITING)
+                        continue; /* its statement ends soon, and then it does not wait */
+                list_remove(j);
+                list_append(&waiting, j);
+        }
+        while ((i = list_first(&waiting)))
+                calculation_give_up(LIST_ENTRY(i, struct calculation_command, link));
+}
+
+struct calculations *calculations_free(struct calculations *s)
+{
+        if (!s)
+                return NULL;
+        calculation_sweep_stop(&s->sweep);
+        calculation_feed_close(&s->feed);
+        map_done(&s->topics);
+        free(s);
+        return NULL;
+}
