@@ -14,6 +14,7 @@ include %D%/unit/mq/local.mk
 include %D%/unit/auth/local.mk
 include %D%/unit/contract/local.mk
 include %D%/unit/events/local.mk
+include %D%/unit/tasks/local.mk
 include %D%/unit/web/local.mk
 include %D%/unit/products/local.mk
 include %D%/unit/bridge/local.mk

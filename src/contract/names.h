@@ -12,7 +12,6 @@
 #define RECORDS_QUEUE "lonja.records"
 #define CALCULATIONS_QUEUE "lonja.calculations"
 #define PRODUCTS_QUEUE "lonja.tasks.products"
-#define PRODUCTS_DEAD_QUEUE PRODUCTS_QUEUE ".dead"
 #define CALCULATOR_TASKS_QUEUE "lonja.tasks.calculator"
 #define HTTP_TASKS_QUEUE "lonja.tasks.http"
 #define SCHEDULE_RESULTS_QUEUE "lonja.schedule.results"

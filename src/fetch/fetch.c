@@ -293,6 +293,8 @@ int fetch_client_new(struct fetch_client **ret, sd_event *loop, const struct fet
                 .unix_socket = c->unix_socket,
                 .ca_file = c->ca_file,
                 .connections_max = conf->connections_max > 0 ? conf->connections_max : CONNECTIONS_DEFAULT,
+                .may_connect = conf->may_connect,
+                .context = conf->context,
         };
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return -ENOMEM;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -18,10 +19,14 @@
 struct fetch_client;
 
 struct fetch_conf {               /* copied */
-        const char *base_url;     /* "http://127.0.0.1:8000" */
+        const char *base_url;     /* "http://127.0.0.1:8000"; "": each path is a whole URL */
         const char *unix_socket;  /* path or NULL */
         const char *ca_file;      /* or NULL */
         unsigned connections_max; /* to the host, 0 = 8; further requests wait in line */
+        /* Whether to connect to this address, once it is known; NULL: to any. One that may not be: -EACCES,
+         * unless the name has others. */
+        bool (*may_connect)(void *context, const struct sockaddr *address);
+        void *context;
 };
 
 int fetch_client_new(struct fetch_client **ret, sd_event *loop, const struct fetch_conf *conf);

@@ -180,6 +180,18 @@ static int set_method_name(struct fetch_slot *s, const struct fetch *f)
         return curl_easy_setopt(s->easy, CURLOPT_CUSTOMREQUEST, f->method) == CURLE_OK ? 0 : -ENOMEM;
 }
 
+static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+        struct fetch_slot *s = userdata;
+
+        (void)purpose;
+        if (!s->conf->may_connect(s->conf->context, &address->addr)) {
+                s->was_refused = true;
+                return CURL_SOCKET_BAD;
+        }
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_transport(struct fetch_slot *s, const struct fetch_conf *conf, usec_t left_usec)
 {
         CURL *e = s->easy;
@@ -199,6 +211,10 @@ static void set_transport(struct fetch_slot *s, const struct fetch_conf *conf, u
         curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
         curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
         curl_easy_setopt(e, CURLOPT_HEADERDATA, s);
+        if (conf->may_connect) {
+                curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+                curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, s);
+        }
         if (conf->unix_socket)
                 curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, conf->unix_socket);
         if (conf->ca_file)
@@ -211,6 +227,8 @@ int fetch_slot_begin(struct fetch_slot *s, struct fetch *f, const struct fetch_c
         int r;
 
         s->job = f;
+        s->conf = conf;
+        s->was_refused = false;
         s->aborted = 0;
         s->message[0] = '\0';
         set_transport(s, conf, f->deadline_usec > now ? f->deadline_usec - now : 0);
@@ -256,6 +274,8 @@ void fetch_slot_complete(struct fetch_slot *s, CURLcode code)
 
         if (!f)
                 return;
+        if (s->was_refused && code == CURLE_COULDNT_CONNECT)
+                s->aborted = -EACCES;
         f->error = s->aborted < 0 ? s->aborted : error_from_code(code);
         if (curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
                 f->status = (unsigned)status;

@@ -14,6 +14,8 @@ struct fetch_slot {
         CURL *easy;                    /* owned */
         struct curl_slist *headers;    /* owned, of the current job */
         struct fetch *job;             /* borrowed; NULL when it was cancelled inside a libcurl call-back */
+        const struct fetch_conf *conf; /* borrowed, of the current job */
+        bool was_refused;              /* an address that may_connect() did not like */
         int aborted;                   /* -errno: why our own call-back broke the transfer off */
         char message[CURL_ERROR_SIZE]; /* libcurl's words */
 };

@@ -5,6 +5,8 @@ noinst_LIBRARIES += libfetch.a
 libfetch_a_SOURCES = \
 	src/fetch/fetch.h \
 	src/fetch/fetch.c \
+	src/fetch/fetch_address.h \
+	src/fetch/fetch_address.c \
 	src/fetch/fetch_slot.h \
 	src/fetch/fetch_slot.c \
 	$(NULL)

@@ -89,11 +89,12 @@ static int open_domains(struct gateway *d)
                              d);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up calculations: %m");
-        return 0;
+        return http_tasks_new(&d->http_tasks, d->service, d->backend.pool, d->conf);
 }
 
 static void close_domains(struct gateway *d)
 {
+        d->http_tasks = http_tasks_free(d->http_tasks);
         d->record_queue = record_queue_free(d->record_queue);
         d->calculations = calculations_free(d->calculations);
         d->records = records_free(d->records);
@@ -200,6 +201,7 @@ static void gateway_reload(void *daemon, const void *conf)
         d->web.auth = &d->conf->auth;
         http_server_reload(d->server, &d->conf->http);
         rpc_server_reload(d->rpc, &d->conf->rpc);
+        http_tasks_reload(d->http_tasks, d->conf);
         records_set_template(d->records, d->conf->gateway.record_template);
         if (!service_is_draining(d->service))
                 stay_if_wanted(d, d->conf->gateway.amqp_records);
@@ -212,6 +214,7 @@ static void gateway_ring(void *daemon)
         struct gateway *d = daemon;
 
         event_relay_poke(d->backend.relay);
+        http_tasks_ring(d->http_tasks);
 }
 
 static void gateway_drain(void *daemon)
@@ -222,6 +225,7 @@ static void gateway_drain(void *daemon)
         calculations_drain(d->calculations);
         rpc_server_drain(d->rpc);
         record_queue_drain(d->record_queue);
+        http_tasks_drain(d->http_tasks);
         event_relay_drain(d->backend.relay);
         stay_if_wanted(d, false);
 }

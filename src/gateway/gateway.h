@@ -11,6 +11,7 @@
 
 #include "gateway/calculation.h"
 #include "gateway/gateway_conf.h"
+#include "gateway/http_task.h"
 #include "gateway/record_queue.h"
 #include "net/net_tls.h"
 #include "web/web_backend.h"
@@ -25,6 +26,7 @@ struct gateway {
         struct records *records; /* owned, as all below */
         struct record_queue *record_queue;
         struct calculations *calculations;
+        struct http_tasks *http_tasks;
         struct net_tls *tls; /* NULL without an https door */
         struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */

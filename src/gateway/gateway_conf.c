@@ -11,6 +11,8 @@
 
 static const struct conf_option gateway_options[] = {
         {"Gateway", "AmqpRecords", CONF_BOOL, AT(amqp_records), "yes"},
+        {"Gateway", "HttpAllow", CONF_STRING, AT(http_allow), ""},
+        {"Gateway", "HttpPrivate", CONF_BOOL, AT(http_private), "no"},
         {"Gateway", "RecordTemplate", CONF_STRING, AT(record_template),
          "Se ingresó un registro mediante {client_type}, con el mensaje \"{message}\", total de mensajes "
          "{total}"},
@@ -24,6 +26,7 @@ const struct conf_table gateway_conf_tables[] = {
         {http_options, offsetof(struct gateway_conf, http)},
         {rpc_options, offsetof(struct gateway_conf, rpc)},
         {auth_options, offsetof(struct gateway_conf, auth)},
+        {tasks_options, offsetof(struct gateway_conf, tasks)},
         {gateway_options, offsetof(struct gateway_conf, gateway)},
         {NULL},
 };

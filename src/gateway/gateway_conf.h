@@ -10,10 +10,14 @@
 #include "pg/pg_pool.h"
 #include "rpc/rpc_server.h"
 #include "service/service.h"
+#include "tasks/tasks_conf.h"
 
 /* Section [Gateway]. */
 struct gateway_own_conf {
         bool amqp_records; /* AmqpRecords=yes: stay, so that a message on lonja.records is a record at once */
+        char *http_allow;  /* HttpAllow=: hosts that http.request may call, "example.org *.example.com", or *
+                            */
+        bool http_private; /* HttpPrivate=no: also where they have private, local or loopback addresses */
         char *record_template; /* RecordTemplate=: the sentence that announces a record */
 };
 
@@ -24,6 +28,7 @@ struct gateway_conf {
         struct http_conf http;
         struct rpc_conf rpc;
         struct auth_conf auth;
+        struct tasks_conf tasks;
         struct gateway_own_conf gateway;
 };
 

@@ -51,6 +51,7 @@ void gateway_metrics(void *context, struct buf *out)
         write_records(d->records, out);
         write_queue(d->record_queue, out);
         calculations_metrics(d->calculations, out);
+        http_tasks_metrics(d->http_tasks, out);
         web_backend_metrics(&d->backend, out);
         web_rpc_metrics(out, d->rpc);
 }

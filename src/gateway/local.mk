@@ -17,6 +17,8 @@ libgateway_a_SOURCES = \
 	%D%/gateway_conf.c \
 	%D%/gateway_conf.h \
 	%D%/gateway_metrics.c \
+	%D%/http_task.c \
+	%D%/http_task.h \
 	%D%/methods.c \
 	%D%/record.c \
 	%D%/record.h \
@@ -45,7 +47,7 @@ CLEANFILES += %D%/calculation_schema.c %D%/gateway_schema.c
 
 sbin_PROGRAMS += lonja-gateway
 lonja_gateway_SOURCES = %D%/main.c
-lonja_gateway_LDADD = libgateway.a libweb.a librpc.a libproto.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
+lonja_gateway_LDADD = libgateway.a libtasks.a libfetch.a libweb.a librpc.a libproto.a libevents.a libauth.a libhttp.a libpg.a libmq.a libnet.a \
 	$(arithmetic_LIBS) libcontract.a libjson.a libservice.a libbase.a \
-	$(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
+	$(CURL_LIBS) $(MHD_LIBS) $(PQ_LIBS) $(RABBITMQ_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) \
 	$(SYSTEMD_LIBS)

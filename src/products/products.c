@@ -37,7 +37,7 @@ static int connect_servers(struct products *d)
         };
         int r;
 
-        tasks_topology(&d->queues, &d->conf->tasks, PRODUCTS_QUEUE, PRODUCTS_DEAD_QUEUE);
+        tasks_topology(&d->queues, &d->conf->tasks, PRODUCTS_QUEUE, PRODUCTS_QUEUE DEAD_SUFFIX);
         d->topology = (struct mq_topology){exchanges, d->queues.queues, d->queues.bindings};
         r = web_backend_open(&d->backend, d->service, &setup);
         if (r < 0)

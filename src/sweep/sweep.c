@@ -33,6 +33,7 @@ static const struct source {
          "EXISTS (SELECT FROM calculation WHERE state IN ('queued', 'running')"
          " AND (sent_at <= now() - interval '30 s' OR deadline <= now()))",
          RECORDS_QUEUE},
+        {"gateway", "task_is_due('" HTTP_TASKS_QUEUE "')", HTTP_TASKS_QUEUE},
         {"calculator", NULL, CALCULATIONS_QUEUE},
 };
 #define N_SOURCES ARRAY_SIZE(sources)

@@ -148,7 +148,7 @@ static void on_looked(struct pg_query *q)
         if (l->look_again)
                 task_later_poke(l);
         else
-                look_in(l, MIN_OF(MAX_OF(wait, LOOK_MIN), LOOK_MAX));
+                look_in(l, wait < LOOK_MIN ? LOOK_MIN : MIN_OF(wait, LOOK_MAX));
 }
 
 void task_later_poke(struct task_later *l)

@@ -25,6 +25,8 @@ EXTRA_DIST += \
 	%D%/test_rpc.py \
 	%D%/test_rpc_hostile.py \
 	%D%/test_sweep.py \
+	%D%/test_tasks.py \
+	%D%/test_tasks_http.py \
 	%D%/test_pg.py \
 	%D%/test_products.py \
 	%D%/test_products_bulk.py \

@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	%D%/rabbitmq.py \
 	%D%/records.py \
 	%D%/stack.py \
+	%D%/tasks.py \
 	%D%/units.py \
 	$(NULL)
 

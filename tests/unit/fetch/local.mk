@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-check_PROGRAMS += test-fetch
-TESTS += test-fetch
+check_PROGRAMS += test-fetch test-fetch-address
+TESTS += test-fetch test-fetch-address
+
+test_fetch_address_SOURCES = %D%/test-fetch-address.c
+test_fetch_address_LDADD = libfetch.a libbase.a $(CURL_LIBS) $(CMOCKA_LIBS)
 
 # The bridge's tests use the little server too.
 tiny_http = %D%/tiny-http.c %D%/tiny-http.h
