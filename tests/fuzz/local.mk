@@ -16,6 +16,7 @@ fuzz_targets = fuzz-grpc-frame fuzz-proto-set fuzz-rpc-message \
 	fuzz-list-query \
 	fuzz-page-wire \
 	fuzz-product \
+	fuzz-record-message \
 	fuzz-product-import \
 	fuzz-scalar \
 	fuzz-task-message \
@@ -42,6 +43,10 @@ fuzz_bridge_frame_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
 fuzz_conf_SOURCES = %D%/fuzz-conf.c $(fuzz_main)
 fuzz_conf_LDFLAGS = $(fuzz_ldflags)
 fuzz_conf_LDADD = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS)
+
+fuzz_record_message_SOURCES = %D%/fuzz-record-message.c $(fuzz_main)
+fuzz_record_message_LDFLAGS = $(fuzz_ldflags)
+fuzz_record_message_LDADD = libgateway.a libjson.a libbase.a $(JANSSON_LIBS)
 
 fuzz_event_message_SOURCES = %D%/fuzz-event-message.c $(fuzz_main)
 fuzz_event_message_LDFLAGS = $(fuzz_ldflags)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-gateway_tests = test-gateway-schema
+gateway_tests = test-gateway-schema test-record-message
 check_PROGRAMS += $(gateway_tests)
 TESTS += $(gateway_tests)
 
 test_gateway_schema_SOURCES = %D%/test-gateway-schema.c $(schema_test_sources)
 test_gateway_schema_LDADD = $(lonja_gateway_LDADD) $(CMOCKA_LIBS)
+
+test_record_message_SOURCES = %D%/test-record-message.c
+test_record_message_LDADD = libgateway.a libjson.a libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""kill -9 of the gateway, RabbitMQ and PostgreSQL at random, while records come by every door.
+
+Each sender repeats a record under its key (REST, gRPC) or message_id (RabbitMQ) until it is acknowledged. In the end
+the senders' lists are the table: each record once, totals 1..n without holes, events in the order of totals. A failed
+run is repeated with LONJA_SEED=."""
+
+import collections
+import os
+import random
+import threading
+import time
+
+import grpc
+import pika
+import pytest
+import requests
+
+import grpcs
+from records import QUEUE, Publisher, Records, announced, sentence, wait_for
+
+VICTIMS = ("gateway", "postgresql", "rabbitmq")
+SENDERS_BY_DOOR = 2
+# Longer than the slowest way back: RabbitMQ's start on a loaded machine.
+PATIENCE_SEC = 120
+PAUSE_SEC = 0.05  # between two tries of one record
+
+
+class Sender(threading.Thread):
+    """Sends one record after another. A door has try_once(message): its total, True, or None to try again."""
+
+    def __init__(self, run, number):
+        super().__init__(daemon=True)
+        self.run_, self.name = run, f"{self.client_type}-{number}"
+        self.acknowledged = {}  # message -> total, None where the door does not tell it
+        self.n_tries = 0
+        self.error = None
+
+    def run(self):
+        try:
+            n = 0
+            while not self.run_.stop.is_set():
+                n += 1
+                self.send(f"{self.name}-{n}")
+        except Exception as e:  # noqa: BLE001: whatever it was, the test must hear of it
+            self.error = e
+
+    def send(self, message):
+        deadline = time.monotonic() + PATIENCE_SEC
+        while (total := self.try_once(message)) is None:
+            self.n_tries += 1
+            assert time.monotonic() < deadline, f"{message} was not acknowledged within {PATIENCE_SEC} s"
+            time.sleep(PAUSE_SEC)
+        self.acknowledged[message] = None if total is True else total
+        self.run_.acknowledge()
+
+
+class ByRest(Sender):
+    client_type = "REST"
+
+    def __init__(self, run, number):
+        super().__init__(run, number)
+        self.door = Records(run.stack)
+
+    def try_once(self, message):
+        try:
+            answer = self.door.add(message, key=message)
+        except requests.RequestException:
+            return None
+        if answer.status_code == 503:
+            return None
+        assert answer.status_code == 201, answer.text
+        return answer.json()["total"]
+
+
+class ByGrpc(Sender):
+    client_type = "GRPC"
+    AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED,
+             grpc.StatusCode.CANCELLED}
+
+    def __init__(self, run, number):
+        super().__init__(run, number)
+        self.channel = grpcs.channel(run.stack.gateway_grpc)
+        self.records = grpcs.lonja_protos().service(self.channel, "lonja.v1.Records")
+
+    def try_once(self, message):
+        try:
+            return self.records.Add(
+                self.records.type("AddRecordRequest")(message=message), timeout=15,
+                metadata=(("authorization", f"Bearer {self.run_.stack.token}"), ("idempotency-key", message))).total
+        except grpc.RpcError as e:
+            assert e.code() in self.AGAIN, e
+            return None
+
+
+class ByAmqp(Sender):
+    """Its record is handed over with the broker's confirm: from there on it is Lonja's."""
+
+    client_type = "RabbitMQ"
+    publisher = None
+
+    def try_once(self, message):
+        try:
+            if self.publisher is None:
+                self.publisher = Publisher(self.run_.stack)
+            self.publisher.publish(message, message_id=message)
+            return True
+        except (pika.exceptions.AMQPError, OSError):
+            self.publisher = None
+            return None
+
+
+class Run:
+    def __init__(self, stack, seed):
+        self.stack = stack
+        self.random = random.Random(seed)
+        self.stop = threading.Event()
+        self.progress = threading.Condition()
+        self.n_acknowledged = 0
+        self.kills = collections.Counter()
+        self.senders = [door(self, i) for i in range(SENDERS_BY_DOOR) for door in (ByRest, ByGrpc, ByAmqp)]
+
+    def acknowledge(self):
+        with self.progress:
+            self.n_acknowledged += 1
+            self.progress.notify_all()
+
+    def check(self):
+        for sender in self.senders:
+            if sender.error:
+                raise sender.error
+
+    def wait_for_acks(self, count):
+        target, deadline = self.n_acknowledged + count, time.monotonic() + PATIENCE_SEC
+        with self.progress:
+            while self.n_acknowledged < target:
+                self.check()
+                assert time.monotonic() < deadline, f"only {self.n_acknowledged} of {target} records"
+                self.progress.wait(0.5)
+
+    def kill(self, victim):
+        self.kills[victim] += 1
+        if victim == "gateway":
+            self.stack.daemon("gateway").kill9()
+            return
+        server = self.stack.pg if victim == "postgresql" else self.stack.rmq
+        server.kill9()
+        time.sleep(self.random.uniform(0.1, 1.0))  # an outage has a length
+        server.start()
+
+    def rampage(self, kills_each, acks_between):
+        victims = [v for v in VICTIMS for _ in range(kills_each)]
+        self.random.shuffle(victims)
+        for victim in victims:
+            self.wait_for_acks(acks_between + self.random.randrange(acks_between))
+            self.kill(victim)
+        self.wait_for_acks(acks_between)
+
+    def settle(self):
+        """Senders end with what they have in hand; the queue runs empty, without a restart by hand."""
+        self.stop.set()
+        for sender in self.senders:
+            sender.join(PATIENCE_SEC)
+            assert not sender.is_alive(), "a sender waits for ever"
+        self.check()
+        n = sum(len(s.acknowledged) for s in self.senders)
+        wait_for(lambda: int(self.stack.psql("SELECT count(*) FROM record")) >= n, "all records", PATIENCE_SEC)
+        wait_for(self.is_queue_empty, "an empty queue", PATIENCE_SEC)
+
+    def is_queue_empty(self):
+        """Nothing waits, and nothing is in the gateway's hands."""
+        lines = self.stack.rmq.ctl("list_queues", "-p", self.stack.vhost, "--no-table-headers", "name", "messages")
+        return dict(line.split() for line in lines.splitlines()).get(QUEUE) == "0"
+
+
+@pytest.mark.limit(900)
+@pytest.mark.parametrize("seed", [int(os.environ.get("LONJA_SEED", 0)) or random.randrange(1, 1 << 30)],
+                         ids=lambda seed: f"seed={seed}")
+def test_no_acknowledged_record_is_lost_or_counted_twice(make_lonja, scale, seed, capsys):
+    stack = make_lonja(own_pg=True, own_rmq=True, pg_options={"settings": {"synchronous_commit": "on"}})
+    records = Records(stack)
+    assert requests.get(f"{stack.gateway_url}/healthz", timeout=60).status_code == 200  # declares the queue
+    run = Run(stack, seed)
+    for sender in run.senders:
+        sender.start()
+    run.rampage(scale(1, 15), scale(40, 2000))
+    run.settle()
+
+    ledger = {message: total for s in run.senders for message, total in s.acknowledged.items()}
+    rows = records.query("SELECT message, client_type, total FROM record ORDER BY total")
+    assert [r["total"] for r in rows] == list(range(1, len(rows) + 1)), "totals have holes"
+    assert collections.Counter(r["message"] for r in rows) == collections.Counter(ledger.keys())
+    for row in rows:
+        assert row["client_type"] == row["message"].partition("-")[0]
+        assert ledger[row["message"]] in (None, row["total"])
+    events = announced(records)
+    assert [e["total"] for e in events] == [r["total"] for r in rows], "events are in another order"
+    assert all(e["text"] == sentence(e) for e in events)
+    with capsys.disabled():
+        print(f"\nseed {seed}: kills {dict(run.kills)}; {len(rows)} records acknowledged, "
+              f"{sum(s.n_tries for s in run.senders)} tries more")
