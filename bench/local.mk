@@ -12,6 +12,12 @@ bench-programs: bench-mhd$(EXEEXT)
 EXTRA_DIST += \
 	%D%/README.md \
 	%D%/bench.py \
+	%D%/insert-batch.sql \
+	%D%/insert.sql \
+	%D%/products.py \
+	%D%/python-records/app.py \
+	%D%/records.lua \
+	%D%/records.py \
 	%D%/django/app.py \
 	%D%/get.sql \
 	%D%/measure.py \

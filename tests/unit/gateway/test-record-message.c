@@ -39,7 +39,7 @@ static const struct {
         {NULL, "{\"message\": 7}", NULL},
         {NULL, "{\"message\": null}", NULL},
         {NULL, "{\"message\": \"hola\", \"total\": 1}", NULL},
-        {NULL, "{\"message\": \"a\\u0000b\"}", NULL},
+        {"application/json", "{\"message\": \"a\\u0000b\"}", NULL},
         {"application/json", "hola", NULL},
         {"application/json", "\"hola\"", NULL},
         {"text/plain", "", NULL},

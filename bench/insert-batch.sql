@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: Lonja contributors
+INSERT INTO bench_record (message, client_type) SELECT 'record of the benchmark', 'pgbench' FROM generate_series(1, 64);

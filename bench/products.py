@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""./dev bench products: Lonja beside bare libmicrohttpd, pgbench and Django REST framework, on the same database, in one run.
+
+Contenders alternate within each round and the median of the rounds counts, so that a machine that gets slower does it to
+all of them.  bench/README.md says what each figure means."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests/lib"))
+
+import measure  # noqa: E402
+from process import Process, free_port  # noqa: E402
+from stack import Stack  # noqa: E402
+
+N_PRODUCTS = 100000
+CONNECTIONS = (1, 64, 1000)
+PGBENCH_CONNECTIONS_MAX = 64  # a thousand backends on a small machine measure the scheduler
+COLD_STARTS = 20
+SETTLE_SEC = 5
+GUNICORN = ("-k", "gthread", "--threads", "4")  # keeps connections alive, faster here than one thread each
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.directory = tempfile.mkdtemp(prefix="lj-bench-")
+        os.chmod(self.directory, 0o711)
+        self.stack = Stack(os.path.join(self.directory, "s"), build=options.build, pg_options={
+            "fsync": True, "settings": {"max_connections": "300", "shared_buffers": "128MB"}})
+        self.others = []
+
+    # Setting up
+
+    def start(self):
+        say("starting servers")
+        self.stack.start()
+        rows = ["code,buying_price,selling_price,description"]
+        rows += [f"B{i:06},{i % 977 + 1}.00,{i % 977 + 2}.50,\"A product of the benchmark, number {i}\""
+                 for i in range(1, N_PRODUCTS + 1)]
+        say(f"importing {N_PRODUCTS} products")
+        request = urllib.request.Request(
+            f"{self.stack.products_url}/api/products:import", "\n".join(rows).encode() + b"\n",
+            {"Content-Type": "text/csv", "Authorization": f"Bearer {self.stack.token}"})
+        with urllib.request.urlopen(request) as answer:
+            answer.read()
+        self.stack.psql("VACUUM ANALYZE; CHECKPOINT;")
+        self.bare_url, self.bare = self.start_other("bare", lambda port: [
+            os.path.join(self.options.build, "bench-mhd"), str(port)])
+        workers = os.cpu_count() or 1
+        self.django_url, self.django = self.start_other("django", lambda port: [
+            "/usr/bin/gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(workers), *GUNICORN, "--log-level", "warning",
+            "--chdir", os.path.join(HERE, "django"), "app:application"], {
+                "BENCH_HOST": self.stack.pg.directory, "BENCH_DATABASE": self.stack.database_name,
+                "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def start_other(self, name, argv, env=None):
+        port = free_port()
+        log = os.path.join(self.directory, f"{name}.log")
+        process = Process.start(argv(port), log=log, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **(env or {})})
+        self.others.append(process)
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(1000):
+            try:
+                urllib.request.urlopen(f"{url}/api/products/B000001").read()
+                return url, process
+            except OSError:
+                if process.wait(0.02):
+                    break
+        raise RuntimeError(f"{name} did not start: {open(log).read()}")
+
+    def stop(self):
+        for process in self.others:
+            process.signal(15)
+            process.wait()
+        self.stack.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    # Runs
+
+    def groups(self, front):
+        return {"front": front, "postgres": lambda: measure.family(self.stack.pg.pid)}
+
+    def lonja_pids(self):
+        pid = self.stack.daemon("products").pid
+        return [pid] if pid else []
+
+    def http(self, url, verb, front):
+        def run(connections):
+            return measure.counted(self.groups(front), lambda: measure.wrk(
+                url, verb, N_PRODUCTS, self.stack.token, connections, self.options.seconds))
+        return run
+
+    def sql(self, script, pipelined=False):
+        path = os.path.join(HERE, script)
+        if pipelined:
+            path = self.pipelined(path)
+
+        def run(connections):
+            if connections > PGBENCH_CONNECTIONS_MAX:
+                return None
+            return measure.counted(self.groups(lambda: []), lambda: measure.pgbench(
+                self.stack.pg, self.stack.database_name, path, connections, self.options.seconds, self.directory,
+                measure.PIPELINE if pipelined else 1))
+        return run
+
+    def pipelined(self, path):
+        with open(path) as f:
+            body = "".join(line for line in f if not line.startswith("--"))
+        target = os.path.join(self.directory, "pipelined.sql")
+        with open(target, "w") as f:
+            f.write("\\startpipeline\n" + body * measure.PIPELINE + "\\endpipeline\n")
+        return target
+
+    def compare(self, contenders):
+        """{name: run} -> {(name, connections): median result}, contenders alternating within each round."""
+        results = {}
+        for connections in CONNECTIONS:
+            for number in range(self.options.rounds):
+                for name, run in contenders.items():
+                    say(f"{connections} connections, round {number + 1}: {name}")
+                    result = run(connections)
+                    if result is not None:
+                        results.setdefault((name, connections), []).append(result)
+        return {key: measure.median(value) for key, value in results.items()}
+
+    def settled(self):
+        """Memory once the load has gone and the daemon has had time to give back what it took."""
+        time.sleep(SETTLE_SEC)
+        return measure.memory(self.stack.daemon("products").pid)
+
+    def cold_starts(self, path):
+        """From connect() to the first byte, the daemon asleep before each, through the holder."""
+        host, port = self.stack.products_url[7:].split(":")
+        request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        times = []
+        for _ in range(COLD_STARTS):
+            self.stack.daemon("products").stop()
+            time.sleep(0.15)  # more than twenty starts in 2 s are an error to systemd and so to the holder
+            times.append(measure.first_byte(host, int(port), request) * 1e3)
+        return times
+
+
+def table(title, results, names):
+    print(f"\n{title}\n")
+    print(f"{'':26}{'conn':>5}{'per s':>10}{'p50 ms':>9}{'p99 ms':>9}{'front µs':>10}{'pg µs':>8}{'load µs':>9}"
+          f"{'errors':>8}")
+    for connections in CONNECTIONS:
+        for name in names:
+            r = results.get((name, connections))
+            if r is None:
+                continue
+            print(f"{name:26}{connections:5}{r.rate:10.0f}{r.p50:9.2f}{r.p99:9.2f}{r.cpu['front']:10.1f}"
+                  f"{r.cpu['postgres']:8.1f}{r.cpu['generator']:9.1f}{r.errors:8}")
+        print()
+
+
+def ratio(results, a, b, connections):
+    if (a, connections) not in results or (b, connections) not in results:
+        return
+    value = results[a, connections].rate / results[b, connections].rate
+    print(f"  {a} / {b} at {connections}: {value:.2f}")
+
+
+def megabytes(values):
+    return "  ".join(f"{key} {size / 1e6:.1f} MB" for key, size in values.items())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s each: does it run, roughly where")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each run")
+    parser.add_argument("--json", help="write all figures to this file")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 2
+
+    bench = Bench(options)
+    try:
+        bench.start()
+        report(bench, options)
+    finally:
+        bench.stop()
+
+
+def report(bench, options):
+    products = bench.stack.daemon("products")
+    cold_health = bench.cold_starts("/healthz")
+    cold_get = bench.cold_starts("/api/products/B000001")
+    idle = measure.memory(products.pid)
+    commit = measure.pgbench(bench.stack.pg, bench.stack.database_name, os.path.join(HERE, "update.sql"), 1,
+                             options.seconds, bench.directory)
+
+    gets = {
+        "lonja GET": bench.http(bench.stack.products_url, "get", bench.lonja_pids),
+        "bare libmicrohttpd": bench.http(bench.bare_url, "get", lambda: [bench.bare.pid]),
+        "django+gunicorn GET": bench.http(bench.django_url, "get", lambda: measure.family(bench.django.pid)),
+        "pgbench select": bench.sql("get.sql"),
+        "pgbench select, pipelined": bench.sql("get.sql", pipelined=True),
+    }
+    get = bench.compare(gets)
+    memory = [("idle after one request", idle), ("right after 1,000 clients' GETs", measure.memory(products.pid))]
+    memory.append((f"{SETTLE_SEC} s later", bench.settled()))
+    writes = {
+        "lonja PATCH": bench.http(bench.stack.products_url, "patch", bench.lonja_pids),
+        "pgbench update": bench.sql("update.sql"),
+    }
+    write = bench.compare(writes)
+    memory.append(("right after 1,000 clients' PATCHes", measure.memory(products.pid)))
+    memory.append((f"{SETTLE_SEC} s later", bench.settled()))
+
+    with open("/proc/cpuinfo") as f:
+        cpu = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), platform.machine())
+    print(f"{os.cpu_count()} x {cpu}; load generator, servers and PostgreSQL share them")
+    print(f"median of {options.rounds} alternating rounds of {options.seconds} s; {N_PRODUCTS} products; fsync=on, "
+          f"synchronous_commit=on: one commit takes {commit.p50:.2f} ms (p99 {commit.p99:.2f})")
+    table("GET one product at random", get, gets)
+    ratio(get, "lonja GET", "bare libmicrohttpd", 64)
+    ratio(get, "lonja GET", "django+gunicorn GET", 64)
+    ratio(get, "lonja GET", "pgbench select", 64)
+    ratio(get, "lonja GET", "pgbench select, pipelined", 64)
+    table("change one price at random (Lonja: with event, price history, request log)", write, writes)
+    for connections in (1, 64):
+        ratio(write, "lonja PATCH", "pgbench update", connections)
+    print("\nlonja-products\n")
+    for when, values in memory:
+        print(f"  memory, {when:36}{megabytes(values)}")
+    print(f"  cold start to first byte, healthz: median {statistics.median(cold_health):.1f} ms, "
+          f"worst {max(cold_health):.1f} ms of {COLD_STARTS}")
+    print(f"  cold start to first byte, product: median {statistics.median(cold_get):.1f} ms, "
+          f"worst {max(cold_get):.1f} ms of {COLD_STARTS}")
+    if options.json:
+        figures = {f"{name} @{c}": {"rate": r.rate, "p50": r.p50, "p99": r.p99, "errors": r.errors, "cpu": r.cpu}
+                   for results in (get, write) for (name, c), r in results.items()}
+        with open(options.json, "w") as f:
+            json.dump({"figures": figures, "memory": memory, "cold_health": cold_health, "cold_get": cold_get,
+                       "commit_ms": commit.p50}, f, indent=2)
+
+
+if __name__ == "__main__":
+    main()
