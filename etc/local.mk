@@ -2,7 +2,10 @@
 # SPDX-FileCopyrightText: Lonja contributors
 
 lonjaconfdir = $(sysconfdir)/lonja
-dist_lonjaconf_DATA = %D%/lonja.conf %D%/products.conf %D%/bridge.conf %D%/calculator.conf %D%/gateway.conf %D%/notifier.conf
+dist_lonjaconf_DATA = %D%/lonja.conf %D%/products.conf %D%/scheduler.conf %D%/bridge.conf %D%/calculator.conf %D%/gateway.conf %D%/notifier.conf
+
+lonjaschedulesdir = $(sysconfdir)/lonja/schedules.d
+dist_lonjaschedules_DATA = %D%/schedules.d/update_prices.conf
 
 # Empty folders for secrets, one for each user, read by LoadCredential= as root.
 install-data-local: install-credentials

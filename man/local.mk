@@ -9,6 +9,7 @@ dist_man_MANS += \
 	%D%/lonja-gateway.8 \
 	%D%/lonja-notifier.8 \
 	%D%/lonja-products.8 \
+	%D%/lonja-scheduler.8 \
 	%D%/lonja-sweep.8 \
 	%D%/lonja-tasks.7 \
 	%D%/lonja.conf.5 \

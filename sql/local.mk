@@ -13,4 +13,5 @@ dist_sql_DATA = \
 	%D%/0005_records.sql \
 	%D%/0006_tasks.sql \
 	%D%/0007_calculations.sql \
+	%D%/0008_schedules.sql \
 	$(NULL)

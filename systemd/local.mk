@@ -5,6 +5,10 @@ systemd_sockets = \
 	%D%/lonja-products.socket \
 	%D%/lonja-products-admin.socket \
 	%D%/lonja-products-bell.socket \
+	%D%/lonja-scheduler.socket \
+	%D%/lonja-scheduler-admin.socket \
+	%D%/lonja-scheduler-bell.socket \
+	%D%/lonja-scheduler-https.socket \
 	%D%/lonja-products-https.socket \
 	%D%/lonja-bridge.socket \
 	%D%/lonja-bridge-tcps.socket \
@@ -27,6 +31,7 @@ systemd_services = \
 	%D%/lonja-gateway.service \
 	%D%/lonja-notifier.service \
 	%D%/lonja-products.service \
+	%D%/lonja-scheduler.service \
 	%D%/lonja-sweep.service
 systemd_generated = $(systemd_services) %D%/tmpfiles.d/lonja.conf
 

@@ -308,7 +308,8 @@ void setup_write_units(struct setup *s)
                 {"lonja-products", true, true},   {"lonja-bridge", false, true},
                 {"lonja-gateway", true, true},    {"lonja-notifier", true, true},
                 {"lonja-calculator", true, true}, {"lonja-calculator@", true, true},
-                {"lonja-sweep", true, true},      {"lonja-db", true, false},
+                {"lonja-scheduler", true, true},  {"lonja-sweep", true, true},
+                {"lonja-db", true, false},
         };
         _cleanup_(buf_done) struct buf database = BUF_EMPTY, broker = BUF_EMPTY;
 

@@ -10,5 +10,7 @@ const struct conf_option events_options[] = {
          .max = KEEP_MAX_USEC},
         {"Events", "KeepEvents", CONF_UINT, offsetof(struct events_conf, keep_events), "1000000", .min = 1,
          .max = 1000000000000},
+        {"Events", "KeepFiringsSec", CONF_USEC, offsetof(struct events_conf, keep_firings_usec), "30d",
+         .min = USEC_PER_SEC, .max = KEEP_MAX_USEC},
         {0},
 };

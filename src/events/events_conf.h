@@ -7,7 +7,8 @@
 #include "service/conf.h"
 
 struct events_conf {
-        usec_t keep_usec;     /* KeepSec=7d */
-        uint64_t keep_events; /* KeepEvents=1000000 */
+        usec_t keep_usec;         /* KeepSec=7d */
+        uint64_t keep_events;     /* KeepEvents=1000000 */
+        usec_t keep_firings_usec; /* KeepFiringsSec=30d, the history of schedules */
 };
 extern const struct conf_option events_options[];

@@ -41,6 +41,11 @@ const struct listen_set *service_listeners(const struct service *s)
         return &s->listeners;
 }
 
+const char *service_config_dir(const struct service *s)
+{
+        return s->config_dir;
+}
+
 bool service_is_draining(const struct service *s)
 {
         return s->draining;

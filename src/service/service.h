@@ -46,6 +46,8 @@ struct service_daemon {
         int (*run_once)(const void *conf);
         /* What the tables cannot say. 0, or -EINVAL with lines in messages. May be NULL. */
         int (*validate)(const void *conf, struct buf *messages);
+        /* Files of its own beside the configuration, by the same rules. May be NULL. */
+        int (*validate_dir)(const char *config_dir, struct buf *messages);
         /* Builds the daemon and starts it on service_listeners(). Logs what it returns. */
         int (*start)(struct service *service, const void *conf, void **ret_daemon);
         /* A new configuration after SIGHUP: adopt what can change at run time. It replaces the old one, which
@@ -65,6 +67,7 @@ int service_main(const struct service_daemon *d, int argc, char *argv[]);
 sd_event *service_loop(struct service *s);
 const struct listen_set *service_listeners(const struct service *s);
 bool service_is_draining(const struct service *s);
+const char *service_config_dir(const struct service *s);
 
 /* Work in hand: a request, an unconfirmed publish, a non-empty outbox, a watching client. While any is held
  * the idle clock stands still and a drain waits. */

@@ -144,6 +144,8 @@ int service_read_conf(const struct service_daemon *d, const char *dir, void **re
         r = conf_load(dir, d->word, d->tables, conf, messages);
         if (r == 0 && d->validate)
                 r = d->validate(conf, messages);
+        if (r == 0 && d->validate_dir)
+                r = d->validate_dir(dir, messages);
         if (r < 0) {
                 service_free_conf(d, conf);
                 return r;

@@ -35,6 +35,10 @@ static const struct source {
          RECORDS_QUEUE},
         {"gateway", "task_is_due('" HTTP_TASKS_QUEUE "')", HTTP_TASKS_QUEUE},
         {"calculator", NULL, CALCULATIONS_QUEUE},
+        {"scheduler",
+         "EXISTS (SELECT FROM schedule WHERE next_due < 'infinity') OR"
+         " EXISTS (SELECT FROM firing WHERE state = 'pending')",
+         SCHEDULE_RESULTS_QUEUE},
 };
 #define N_SOURCES ARRAY_SIZE(sources)
 

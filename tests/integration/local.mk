@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	%D%/test_relay.py \
 	%D%/test_rpc.py \
 	%D%/test_rpc_hostile.py \
+	%D%/test_schedules.py \
 	%D%/test_sweep.py \
 	%D%/test_tasks.py \
 	%D%/test_tasks_http.py \

@@ -157,6 +157,7 @@ Logs are in {stack.log_dir}; ./dev down stops everything.""")
             ("LONJA_GATEWAY_URL", stack.gateway_url),
             ("LONJA_GATEWAY_GRPC", "{}:{}".format(*stack.gateway_grpc)),
             ("LONJA_NOTIFIER_URL", stack.notifier_url),
+            ("LONJA_SCHEDULER_URL", stack.scheduler_url),
             ("LONJA_TOKEN", stack.token),
             ("LONJA_AMQP_URL", stack.amqp_url),
             ("LONJA_DATABASE", stack.database),

@@ -25,7 +25,8 @@ ADMIN = "admin"
 # Credential folders by the users that the units run as.
 CREDENTIAL_USERS = ("lonja", "lonja-bridge")
 # Shipped disabled, for want of a certificate.
-TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-gateway-https.socket",
+TLS_SOCKETS = ("lonja-products-https.socket", "lonja-bridge-tcps.socket", "lonja-scheduler-https.socket",
+               "lonja-gateway-https.socket",
                "lonja-gateway-grpcs.socket", "lonja-notifier-https.socket")
 
 
@@ -302,6 +303,10 @@ class Stack:
     @property
     def gateway_tls_url(self):
         return f"https://{self._door('gateway', 'https')}"
+
+    @property
+    def scheduler_url(self):
+        return f"http://{self._door('scheduler', 'http')}"
 
     def _host_port(self, word, name):
         host, _, port = self._door(word, name).rpartition(":")
