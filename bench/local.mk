@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	%D%/get.sql \
 	%D%/measure.py \
 	%D%/requests.lua \
+	%D%/schedules.py \
 	%D%/update.sql \
 	$(NULL)
 

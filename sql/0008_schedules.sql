@@ -391,7 +391,8 @@ $$;
 
 -- p_plans: [{"name", "version", "planned_to", "to", "next_time", "next_due", "times": [[nominal, due], ...],
 -- "missed": [first, last, n]}], times in microseconds; next_* NULL: never again.  What is pending now is the
--- caller's to send, within p_lease seconds.
+-- caller's to send, within p_lease seconds; a row without task id tells what was missed: how many times (priority),
+-- the first and the last of them.
 CREATE FUNCTION schedule_fire(p_plans jsonb, p_lease float8) RETURNS SETOF firing_order LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := scheduler_now();
@@ -427,6 +428,8 @@ BEGIN
                                   'missed', format('%s times from %s to %s, catch_up=%s', p.missed->>2,
                                                    rfc3339(usec_time((p.missed->>0)::bigint)),
                                                    rfc3339(usec_time((p.missed->>1)::bigint)), s.catch_up), v_now);
+            RETURN NEXT ROW('', '', '', '', '', (p.missed->>2)::int, (p.missed->>0)::bigint, (p.missed->>1)::bigint,
+                            NULL, s.name)::firing_order;
         END IF;
         CONTINUE WHEN jsonb_array_length(p.times) = 0;
 

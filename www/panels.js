@@ -19,5 +19,6 @@
 import feed from "./panel-feed.js";
 import health from "./panel-health.js";
 import prices from "./panel-prices.js";
+import schedules from "./panel-schedules.js";
 
-export default [feed, prices, health];
+export default [feed, prices, schedules, health];

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "json/jread.h"
 
@@ -37,6 +38,21 @@ int cli_fields_read(const struct cli *cli, size_t first, const char *const *allo
                         return cli_fail(CLI_FAILED, "out of memory");
         }
         *ret = TAKE_PTR(object);
+        return CLI_OK;
+}
+
+int cli_if_version(const struct cli *cli, char header[48], const char **ret)
+{
+        const char *version = cli_option(cli, "if-version");
+        uint64_t number;
+
+        *ret = NULL;
+        if (!version)
+                return CLI_OK;
+        if (parse_u64(version, 1, INT64_MAX, &number) < 0)
+                return cli_fail(CLI_USAGE, "--if-version takes a version, not '%s'", version);
+        snprintf(header, 48, "If-Match: \"%llu\"", (unsigned long long)number);
+        *ret = header;
         return CLI_OK;
 }
 

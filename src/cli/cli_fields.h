@@ -13,6 +13,9 @@
  * CLI_USAGE, told. */
 int cli_fields_read(const struct cli *cli, size_t first, const char *const *allowed, json_t **ret);
 
+/* "If-Match: "7"" of --if-version 7, *ret NULL without. CLI_OK or CLI_USAGE, told. */
+int cli_if_version(const struct cli *cli, char header[48], const char **ret);
+
 /* A scalar member as text, "" when absent; `room` is for numbers. */
 const char *cli_json_text(const json_t *object, const char *member, char room[32]);
 /* A document as one line of JSON on stdout. */

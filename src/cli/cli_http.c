@@ -24,6 +24,7 @@
 
 const struct cli_door cli_products_door = {"products", "LONJA_PRODUCTS_URL", CLI_PRODUCTS_URL};
 const struct cli_door cli_gateway_door = {"gateway", "LONJA_GATEWAY_URL", CLI_GATEWAY_URL};
+const struct cli_door cli_scheduler_door = {"scheduler", "LONJA_SCHEDULER_URL", CLI_SCHEDULER_URL};
 
 int cli_token_read(const struct cli *cli, char **ret)
 {

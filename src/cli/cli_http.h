@@ -21,7 +21,8 @@ struct cli_door {
 };
 #define CLI_PRODUCTS_URL "http://127.0.0.1:8000"
 #define CLI_GATEWAY_URL "http://127.0.0.1:8001"
-extern const struct cli_door cli_products_door, cli_gateway_door;
+#define CLI_SCHEDULER_URL "http://127.0.0.1:8004"
+extern const struct cli_door cli_products_door, cli_gateway_door, cli_scheduler_door;
 
 #define CLI_TOKEN_MAX 512
 

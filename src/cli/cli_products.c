@@ -93,22 +93,6 @@ static int run_create(struct cli *cli)
         return exit == CLI_OK ? ask(cli, "POST", COLLECTION, body, NULL) : exit;
 }
 
-/* "If-Match: "7"" of --if-version 7. */
-static int read_if_version(const struct cli *cli, char header[48], const char **ret)
-{
-        const char *version = cli_option(cli, "if-version");
-        uint64_t number;
-
-        *ret = NULL;
-        if (!version)
-                return CLI_OK;
-        if (parse_u64(version, 1, INT64_MAX, &number) < 0)
-                return cli_fail(CLI_USAGE, "--if-version takes a version, not '%s'", version);
-        snprintf(header, 48, "If-Match: \"%llu\"", (unsigned long long)number);
-        *ret = header;
-        return CLI_OK;
-}
-
 static int run_set(struct cli *cli)
 {
         _cleanup_free_ char *path = cli_http_path(COLLECTION "/", cli_operand(cli, 0), "");
@@ -117,7 +101,7 @@ static int run_set(struct cli *cli)
         char room[48];
         int exit;
 
-        exit = read_if_version(cli, room, &header);
+        exit = cli_if_version(cli, room, &header);
         if (exit == CLI_OK)
                 exit = cli_fields_read(cli, 1, settable, &body);
         return exit == CLI_OK ? ask(cli, "PATCH", path, body, header) : exit;
@@ -130,7 +114,7 @@ static int run_delete(struct cli *cli)
         char room[48];
         int exit;
 
-        exit = read_if_version(cli, room, &header);
+        exit = cli_if_version(cli, room, &header);
         if (exit == CLI_OK && header && cli->args.n_operands > 1)
                 exit = cli_fail(CLI_USAGE, "--if-version goes with one CODE");
         if (exit == CLI_OK)

@@ -39,6 +39,9 @@ libcli_a_SOURCES = \
 	%D%/cli_status.c \
 	%D%/cli_table.c \
 	%D%/cli_table.h \
+	%D%/cli_tasks.c \
+	%D%/cli_tasks.h \
+	%D%/cli_tasks_history.c \
 	%D%/cli_transfer.c \
 	%D%/cli_until.c \
 	%D%/cli_units.c \

@@ -27,6 +27,18 @@ static const struct panel panels[] = {
          "'selling_price', selling_price::text, 'updated_at', rfc3339(updated_at)) ORDER BY updated_at DESC, "
          "code DESC), '[]') FROM lately))::text",
          .param = "code"},
+        {"schedules",
+         "SELECT json_build_object('schedules', (SELECT coalesce(json_agg(json_build_object('name', s.name, "
+         "'task', s.task, 'paused', s.paused_at IS NOT NULL, 'next_time', CASE WHEN s.next_due < 'infinity' "
+         "THEN rfc3339(s.next_time) END) ORDER BY s.next_due, s.name), '[]') FROM (SELECT * FROM schedule "
+         "WHERE deleted_at IS NULL ORDER BY next_due, name LIMIT 12) s), "
+         "'firings', (SELECT coalesce(json_agg(json_build_object('schedule', f.schedule, 'at', "
+         "rfc3339(f.nominal_time), 'state', f.state, "
+         "'late_ms', round(extract(epoch FROM f.sent_at - f.due_at) * 1000), "
+         "'duration_ms', round(extract(epoch FROM f.finished_at - coalesce(f.started_at, f.sent_at)) * "
+         "1000), "
+         "'result', left(coalesce(f.error, f.result::text), 120)) ORDER BY f.fired_at), '[]') "
+         "FROM (SELECT * FROM firing ORDER BY fired_at DESC LIMIT 120) f))::text"},
         {"health",
          "SELECT json_build_object('outbox', (SELECT count(*) FROM (SELECT FROM outbox LIMIT 10000) o), "
          "'outbox_oldest_sec', (SELECT extract(epoch FROM clock_timestamp() - min(at))::bigint FROM outbox), "

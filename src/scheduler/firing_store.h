@@ -18,7 +18,8 @@ void firing_store_unsent(struct pg_query *q, const char *ids, usec_t pause_usec,
 /* `results`: JSON, see firing_results(). A row for each schedule that was paused by it. */
 void firing_store_results(struct pg_query *q, const char *results, size_t n, pg_query_fn complete);
 
-/* A row of firing_order; texts are borrowed from the query. */
+/* A row of firing_order; texts are borrowed from the query. One without task id is none to send: it tells
+ * that so many times (priority) from nominal to due were missed. */
 struct firing_order {
         const char *task_id, *task, *args, *kwargs, *queue, *schedule;
         size_t args_size, kwargs_size;

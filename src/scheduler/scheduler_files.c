@@ -38,7 +38,7 @@ static void on_synced(struct pg_query *q)
         }
         pg_query_done(q);
         if (q->status == 0 && d->files_are_due) /* a reload came in between */
-                scheduler_sync_files(d);
+                (void)loop_timer_start(&d->files_retry, service_loop(d->service), 0, on_retry);
 }
 
 static char *read_files(struct scheduler *d)

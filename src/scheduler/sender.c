@@ -145,7 +145,7 @@ void sender_send(struct sender *s, const struct pg_query *q)
 
         for (size_t i = 0, n = pg_query_rows(q); i < n; i++) {
                 firing_order_read(q, i, &o);
-                if (strlen(o.task_id) == TASK_ID_SIZE - 1)
+                if (*o.task_id)
                         send_one(s, &o);
         }
 }

@@ -35,7 +35,7 @@ struct sender {
 };
 
 int sender_init(struct sender *s);
-/* All rows are firing_order. */
+/* Rows of firing_order. */
 void sender_send(struct sender *s, const struct pg_query *q);
 /* Something may be pending in the ledger: look. */
 void sender_poke(struct sender *s);

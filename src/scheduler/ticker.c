@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "scheduler/firing_store.h"
 #include "scheduler/plan.h"
 #include "scheduler/schedule_store.h"
 #include "service/log.h"
@@ -99,18 +100,6 @@ static void write_plan(struct offer *o, const struct schedule_row *row, const st
         jwrite_object_end(&o->w);
 }
 
-static void tell_missed(struct ticker *t, const struct schedule_row *row, const struct plan *p)
-{
-        char first[RFC3339_SIZE], last[RFC3339_SIZE];
-
-        format_rfc3339(p->missed_first, first);
-        format_rfc3339(p->missed_last, last);
-        t->counters.n_missed += p->n_missed;
-        log_fields(LOG_NOTICE, LOG_FIELDS({"SCHEDULE", row->name}),
-                   "Schedule %s: %u times from %s to %s were missed and are left out", row->name, p->n_missed,
-                   first, last);
-}
-
 static void add_plan(struct ticker *t, struct offer *o, const struct schedule_row *row, int64_t now)
 {
         struct plan_policy policy = {.grace_usec = t->grace_usec};
@@ -133,8 +122,27 @@ static void add_plan(struct ticker *t, struct offer *o, const struct schedule_ro
         write_plan(o, row, &r);
         o->n_times += o->plan.n_times;
         t->n_offered++;
-        if (o->plan.n_missed > 0)
-                tell_missed(t, row, &o->plan);
+}
+
+/* What the ledger took of the offer: firings are counted, times that were missed are told. */
+static void tell_taken(struct ticker *t, const struct pg_query *q)
+{
+        char first[RFC3339_SIZE], last[RFC3339_SIZE];
+        struct firing_order o;
+
+        for (size_t i = 0, n = pg_query_rows(q); i < n; i++) {
+                firing_order_read(q, i, &o);
+                if (*o.task_id) {
+                        t->counters.n_fired++;
+                        continue;
+                }
+                format_rfc3339(o.nominal_usec, first);
+                format_rfc3339(o.due_usec, last);
+                t->counters.n_missed += (uint64_t)o.priority;
+                log_fields(LOG_NOTICE, LOG_FIELDS({"SCHEDULE", o.schedule}),
+                           "Schedule %s: %lld times from %s to %s were missed and are left out", o.schedule,
+                           (long long)o.priority, first, last);
+        }
 }
 
 static void on_offered(struct pg_query *q)
@@ -146,9 +154,10 @@ static void on_offered(struct pg_query *q)
         t->is_offering = false;
         if (status < 0)
                 log_debug("Cannot fire: %s", q->error);
-        t->counters.n_fired += n;
-        if (n > 0)
+        if (n > 0) {
+                tell_taken(t, q);
                 t->fired(t, q);
+        }
         pg_query_done(q);
         if (t->is_draining)
                 set_hold(t, false);

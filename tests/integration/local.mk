@@ -26,6 +26,8 @@ EXTRA_DIST += \
 	%D%/test_rpc.py \
 	%D%/test_rpc_hostile.py \
 	%D%/test_schedules.py \
+	%D%/test_schedules_celery.py \
+	%D%/test_schedules_kill.py \
 	%D%/test_sweep.py \
 	%D%/test_tasks.py \
 	%D%/test_tasks_http.py \

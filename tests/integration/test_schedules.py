@@ -4,81 +4,17 @@
 
 import json
 import os
-import time
 
 import pika
 import pytest
 import requests
 
-
-class Client:
-    """/api/schedules with a token."""
-
-    def __init__(self, lonja):
-        self.url = f"{lonja.scheduler_url}/api/schedules"
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {lonja.token}"
-
-    def __call__(self, method, path="", wanted=None, headers=None, **options):
-        answer = self.session.request(method, self.url + path, timeout=60, headers=headers, **options)
-        if wanted is not None:
-            assert answer.status_code == wanted, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer
-
-    def make(self, name, **fields):
-        return self("POST", json={"name": name, "task": "test.add", "queue": f"q.{name}", **fields}, wanted=201)
-
-    def firings(self, name, **filters):
-        return self("GET", f"/{name}/firings", params={"limit": 1000, **filters}, wanted=200).json()["results"]
-
-    def state(self, name):
-        return self("GET", f"/{name}/state", wanted=200).json()
+from schedules import Client, Queue, wait_for
 
 
 @pytest.fixture
 def client(lonja):
     return Client(lonja)
-
-
-def wait_for(what, seconds=60):
-    """The first true value of what()."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
-class Queue:
-    """A worker's queue, read as pika sees it."""
-
-    def __init__(self, lonja, name):
-        self.connection = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url))
-        self.channel = self.connection.channel()
-        self.channel.queue_declare(name, durable=True)
-        self.name = name
-
-    def get(self, seconds=60):
-        """(properties, args, kwargs) of the next task."""
-        def next_one():
-            method, properties, body = self.channel.basic_get(self.name, auto_ack=True)
-            return method and (properties, body)
-
-        properties, body = wait_for(next_one, seconds)
-        args, kwargs, embedded = json.loads(body)
-        assert set(embedded) == {"callbacks", "errbacks", "chain", "chord"}
-        return properties, args, kwargs
-
-    def answer(self, properties, status="SUCCESS", result=None):
-        self.channel.basic_publish("", properties.reply_to, json.dumps(
-            {"task_id": properties.correlation_id, "status": status, "result": result, "traceback": None,
-             "children": []}), pika.BasicProperties(correlation_id=properties.correlation_id,
-                                                    content_type="application/json"))
-
-    def close(self):
-        self.connection.close()
 
 
 @pytest.fixture
@@ -341,3 +277,27 @@ def test_stays_while_a_schedule_is_enabled(make_lonja):
     assert daemon.state == "active" and daemon.pid == pid
     client("DELETE", "/stay", 204)
     daemon.wait("inactive", 60)
+
+
+def test_command(lonja, queue):
+    queue("q.cli")
+    assert "every" in lonja.run("tasks", "add", "cli", "every=1h", "task=t", "queue=q.cli", 'args=[1, "b"]').stdout
+    assert [line.split()[0] for line in lonja.run("tasks", "list").stdout.splitlines()].count("cli") == 1
+    lonja.run("tasks", "edit", "cli", "every=", "cron=30 2 * * *", "timezone=Europe/Madrid", "pause_after=3")
+    shown = json.loads(lonja.run("tasks", "show", "cli", "--json").stdout)
+    assert (shown["args"], shown["cron"], shown["every"], shown["pause_after"]) == ([1, "b"], "30 2 * * *", None, 3)
+    preview = lonja.run("tasks", "preview", "cli", "--count", "2", "--after", "2026-03-28T12:00:00Z").stdout
+    assert "2026-03-29T01:00:00.000000Z" in preview and "2026-03-30T00:30:00.000000Z" in preview
+    task_id = lonja.run("tasks", "run", "cli").stdout.split()[-1]
+    wait_for(lambda: "sent" in lonja.run("tasks", "history", "cli", "state=sent").stdout)
+    assert task_id in lonja.run("tasks", "history", "cli").stdout
+    assert "by hand" in lonja.run("tasks", "pause", "cli").stdout
+    assert "active" in lonja.run("tasks", "resume", "cli").stdout
+    assert "1 of 1" in lonja.run("tasks", "backfill", "cli", "2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z").stdout
+
+    assert lonja.run("tasks", "edit", "cli", "args=[", check=False).returncode == 2
+    assert lonja.run("tasks", "edit", "cli", "colour=red", check=False).returncode == 2
+    assert lonja.run("tasks", "edit", "cli", "overlap=both", check=False).returncode == 1
+    assert lonja.run("tasks", "edit", "cli", "jitter=1s", "--if-version", "1", check=False).returncode == 5
+    lonja.run("tasks", "remove", "cli")
+    assert lonja.run("tasks", "show", "cli", check=False).returncode == 4

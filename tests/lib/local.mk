@@ -19,6 +19,8 @@ EXTRA_DIST += \
 	%D%/process.py \
 	%D%/rabbitmq.py \
 	%D%/records.py \
+	%D%/celery_app.py \
+	%D%/schedules.py \
 	%D%/stack.py \
 	%D%/tasks.py \
 	%D%/units.py \
