@@ -25,6 +25,7 @@ class Shop:
         self.api.load([product("A1", selling_price="10.00"), product("B2", selling_price="20.00")])
         self.app = client(lonja, **options)
         self.broker = Broker(lonja)
+        wait(lambda: self.broker.has(QUEUE, 1) and self.broker.has(QUEUE + ".dead"), TIMEOUT)
 
     def send(self, name=ADJUST, factor="2", **options):
         options.setdefault("kwargs", {"factor": factor})

@@ -71,6 +71,9 @@ def make_caller(make_lonja):
     def make(**options):
         lonja = make_lonja(config={"gateway": {"Gateway": options, "Tasks": {"RetrySec": "100ms"}}})
         lonja.daemon("gateway").start()
+        broker = Broker(lonja)
+        wait(lambda: broker.has(QUEUE, 1), TIMEOUT)
+        broker.close()
         app = client(lonja, queue=QUEUE)
         apps.append(app)
         return lonja, lambda *args, **kwargs: app.send_task("http.request", args=args, kwargs=kwargs).get(timeout=TIMEOUT)

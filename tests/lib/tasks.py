@@ -40,6 +40,16 @@ class Broker:
     def depth(self, queue):
         return self.channel.queue_declare(queue, passive=True).method.message_count
 
+    def has(self, queue, consumers=0):
+        """Whether it was declared, and consumed. A new quorum queue has a name before it has a leader, and loses what
+        an unconfirmed publish brings it then; a consumer proves that it has one."""
+        if self.channel.is_closed:
+            self.channel = self.connection.channel()
+        try:
+            return self.channel.queue_declare(queue, passive=True).method.consumer_count >= consumers
+        except pika.exceptions.ChannelClosedByBroker:
+            return False
+
     def send(self, body, queue=QUEUE, **properties):
         self.channel.basic_publish("", queue, body, pika.BasicProperties(delivery_mode=2, **properties))
 
