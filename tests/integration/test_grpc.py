@@ -3,6 +3,7 @@
 """The gateway's gRPC doors with Debian's python3-grpcio: records, rights, health, reflection, TLS, drain."""
 
 import json
+import subprocess
 import threading
 import uuid
 
@@ -211,3 +212,14 @@ def test_database_away(make_lonja):
                 threading.Event().wait(0.1)
         else:
             pytest.fail("it did not come back")
+
+
+def test_with_nothing_but_curl(door):
+    """The README's way: a message by hand, framed by hand."""
+    host, port = door.lonja.gateway_grpc
+    done = subprocess.run(
+        ["curl", "-s", "--http2-prior-knowledge", "-H", f"Authorization: Bearer {door.lonja.token}",
+         "-H", "Content-Type: application/grpc", "-H", "TE: trailers", "--data-binary", "@-",
+         f"http://{host}:{port}/lonja.v1.Records/Add"], input=b"\0\0\0\0\6\n\4hola", stdout=subprocess.PIPE, check=True)
+    record = door.protos.message("lonja.v1.Record").FromString(done.stdout[5:])
+    assert (record.message, record.client_type) == ("hola", "GRPC")
