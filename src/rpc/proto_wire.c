@@ -68,7 +68,9 @@ int proto_wire_next(struct proto_wire *w, struct proto_field *ret)
 
 bool proto_wire_is(struct proto_wire w, const char *text)
 {
-        return proto_wire_size(w) == strlen(text) && memcmp(w.at, text, proto_wire_size(w)) == 0;
+        size_t n = proto_wire_size(w);
+
+        return n == strlen(text) && (n == 0 || memcmp(w.at, text, n) == 0);
 }
 
 /* ---- descriptors ---- */

@@ -110,8 +110,11 @@ size_t rpc_codec_size(const struct ProtobufCMessage *m)
 
 int rpc_codec_encode(struct buf *out, const struct ProtobufCMessage *m, size_t size)
 {
-        uint8_t *room = (uint8_t *)buf_reserve(out, size);
+        uint8_t *room;
 
+        if (size == 0)
+                return 0;
+        room = (uint8_t *)buf_reserve(out, size);
         if (!room)
                 return -ENOMEM;
         (void)protobuf_c_message_pack(m, room);
