@@ -20,7 +20,7 @@ EXTRA_DIST += \
 	%D%/records.py \
 	%D%/django/app.py \
 	%D%/get.sql \
-	%D%/measure.py \
+	%D%/live.py %D%/measure.py \
 	%D%/requests.lua \
 	%D%/schedules.py \
 	%D%/update.sql \

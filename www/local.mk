@@ -13,6 +13,7 @@ dist_www_DATA = \
 	%D%/panel-feed.js \
 	%D%/panel-health.js \
 	%D%/panel-prices.js \
+	%D%/panel-records.js \
 	%D%/panel-schedules.js \
 	%D%/panels.js \
 	%D%/session.js \

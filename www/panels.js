@@ -19,6 +19,7 @@
 import feed from "./panel-feed.js";
 import health from "./panel-health.js";
 import prices from "./panel-prices.js";
+import records from "./panel-records.js";
 import schedules from "./panel-schedules.js";
 
-export default [feed, prices, schedules, health];
+export default [feed, records, prices, schedules, health];

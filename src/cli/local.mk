@@ -12,6 +12,7 @@ libcli_a_SOURCES = \
 	%D%/cli_conf.c \
 	%D%/cli_conf.h \
 	%D%/cli_db.c \
+	%D%/cli_events.c \
 	%D%/cli_fields.c \
 	%D%/cli_fields.h \
 	%D%/cli_http.c \

@@ -27,6 +27,14 @@ static const struct panel panels[] = {
          "'selling_price', selling_price::text, 'updated_at', rfc3339(updated_at)) ORDER BY updated_at DESC, "
          "code DESC), '[]') FROM lately))::text",
          .param = "code"},
+        {"records",
+         "SELECT json_build_object('total', (SELECT last FROM counter WHERE name = 'record'), "
+         "'by_client_type', (SELECT json_object_agg(substr(name, 8), last ORDER BY name) FROM counter "
+         "WHERE name LIKE 'record.%'), "
+         "'newest', (SELECT coalesce(json_agg(json_build_object('id', id, 'message', left(message, 200), "
+         "'client_type', client_type, 'created_at', rfc3339(created_at), 'total', total) ORDER BY total "
+         "DESC), "
+         "'[]') FROM (SELECT * FROM record ORDER BY total DESC LIMIT 8) r))::text"},
         {"schedules",
          "SELECT json_build_object('schedules', (SELECT coalesce(json_agg(json_build_object('name', s.name, "
          "'task', s.task, 'paused', s.paused_at IS NOT NULL, 'next_time', CASE WHEN s.next_due < 'infinity' "

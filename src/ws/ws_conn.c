@@ -103,7 +103,9 @@ static int flush(struct ws_conn *c)
 
 int ws_conn_send(struct ws_conn *c, struct ws_frame *f)
 {
-        assert(!ws_conn_is_busy(c));
+        assert(!c->frame);
+        if (c->is_closing || c->is_broken)
+                return 1;
         c->n_sent = 0;
         c->frame = ws_frame_ref(f);
         return flush(c) == 0 ? 0 : 1;
@@ -111,7 +113,7 @@ int ws_conn_send(struct ws_conn *c, struct ws_frame *f)
 
 bool ws_conn_ping(struct ws_conn *c)
 {
-        if (ws_conn_is_busy(c) || buf_size(&c->control) > 0)
+        if (c->frame || c->is_closing || c->is_broken || buf_size(&c->control) > 0)
                 return false;
         ws_write_ping(&c->control);
         (void)flush(c);
@@ -199,7 +201,7 @@ static void on_ready(struct loop_io *io, uint32_t revents)
         }
         if (revents & EPOLLOUT)
                 (void)flush(c);
-        if (was_sending && !ws_conn_is_busy(c))
+        if (was_sending && !c->frame && !c->is_closing && !c->is_broken)
                 c->handler->writable(c);
 }
 

@@ -54,12 +54,8 @@ struct ws_conn {
 /* Takes the tunnel over, also on failure. `early`: what http_reply_upgrade() found behind the request. */
 int ws_conn_open(struct ws_conn *c, sd_event *loop, struct http_tunnel *tunnel, const char *early, size_t n,
                  const struct ws_conn_handler *handler);
-/* Is a frame on its way? Then none may be sent. */
-static inline bool ws_conn_is_busy(const struct ws_conn *c)
-{
-        return c->frame || c->is_closing || c->is_broken;
-}
-/* 0: sent; 1: on its way, `writable` (or `closed`) follows. Takes a reference of its own if need be. */
+/* 0: sent; 1: on its way, `writable` (or `closed`) follows; then no other may be sent before. Takes a
+ * reference of its own if need be. Dropped where the connection is on its end, which `closed` tells. */
 int ws_conn_send(struct ws_conn *c, struct ws_frame *f);
 /* A ping, unless output waits anyway: then false. */
 bool ws_conn_ping(struct ws_conn *c);

@@ -21,7 +21,9 @@ fuzz_targets = fuzz-grpc-frame fuzz-proto-set fuzz-rpc-message \
 	fuzz-scalar \
 	fuzz-task-message \
 	fuzz-task-result \
+	fuzz-topics \
 	fuzz-url-query \
+	fuzz-ws-reader \
 	fuzz-zone \
 	$(NULL)
 fuzz_targets += fuzz-expression
@@ -67,6 +69,14 @@ fuzz_jread_LDADD = libjson.a libbase.a $(JANSSON_LIBS)
 fuzz_scalar_SOURCES = %D%/fuzz-scalar.c $(fuzz_main)
 fuzz_scalar_LDFLAGS = $(fuzz_ldflags)
 fuzz_scalar_LDADD = libbase.a
+
+fuzz_topics_SOURCES = %D%/fuzz-topics.c $(fuzz_main)
+fuzz_topics_LDFLAGS = $(fuzz_ldflags)
+fuzz_topics_LDADD = libnotifier.a libhttp.a libbase.a
+
+fuzz_ws_reader_SOURCES = %D%/fuzz-ws-reader.c $(fuzz_main)
+fuzz_ws_reader_LDFLAGS = $(fuzz_ldflags)
+fuzz_ws_reader_LDADD = libws.a libbase.a $(WSLAY_LIBS)
 
 fuzz_url_query_SOURCES = %D%/fuzz-url-query.c $(fuzz_main)
 fuzz_url_query_LDFLAGS = $(fuzz_ldflags)

@@ -5,9 +5,11 @@
 EXTRA_DIST += \
 	%D%/bridge_scale.py \
 	%D%/conftest.py \
+	%D%/notifier_scale.py \
 	%D%/test_bridge.py \
 	%D%/test_auth.py \
 	%D%/test_calculator.py \
+	%D%/test_dashboard.py \
 	%D%/test_dev.py \
 	%D%/test_gateway.py \
 	%D%/test_grpc.py \
@@ -19,6 +21,7 @@ EXTRA_DIST += \
 	%D%/test_cli_record.py \
 	%D%/test_kill.py \
 	%D%/test_mq.py \
+	%D%/test_notifier.py \
 	%D%/test_records.py \
 	%D%/test_records_amqp.py \
 	%D%/test_records_kill.py \

@@ -11,9 +11,11 @@ EXTRA_DIST += \
 	%D%/calculations.py \
 	%D%/h2raw.py \
 	%D%/rpcprobe.py \
+	%D%/browser.py \
 	%D%/catalogue.py \
 	%D%/devstack.py \
 	%D%/holder.py \
+	%D%/live.py \
 	%D%/postgres.py \
 	%D%/probe.py \
 	%D%/process.py \

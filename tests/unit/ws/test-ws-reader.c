@@ -162,8 +162,8 @@ static void test_forbidden(void **state)
                 {"no UTF-8", "\x81\x81\1\2\3\4\xfe", 7, 1007},
                 {"UTF-8 cut off", "\x81\x81\1\2\3\4\xc2", 7, 1007},
                 {"close with one byte", "\x88\x81\1\2\3\4x", 7, 1002},
-                {"close with a code that is none", "\x88\x82\1\2\3\4\x02\xea", 8, 1002},
-                {"too long at once", "\x82\xfe\x03\xe9\1\2\3\4", 8, 1009},
+                {"close with a code that is none", "\x88\x82\1\2\3\4\x02\xe5", 8, 1002},
+                {"too long at once", "\x82\xfe\x03\xe9\1\2\3\4x", 9, 1009},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
