@@ -4,6 +4,7 @@
 
 import http.client
 import json
+import random
 import threading
 import time
 
@@ -15,16 +16,16 @@ class Stream:
     one may be closed between two requests, as HTTP allows; the client then repeats, with the same Idempotency-Key. A
     connection's first request is never repeated."""
 
-    def __init__(self, market, code, threads=4, pause=None):
+    def __init__(self, market, code, threads=4, rounds=None):
         self.address = market.daemons["products"].address("http")
         self.headers = {"Authorization": f"Bearer {market.token}"}
         self.path = f"/api/products/{code}"
-        self.pause = pause  # between two rounds of requests; all threads at once
+        self.rounds = rounds  # all threads ask once, then fall silent together; none of them keeps its connection
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.connections = self.answered = self.patched = self.repeated = 0
         self.failures = []
-        self.threads = [threading.Thread(target=self._run, args=(n, n % 2 == 1), daemon=True) for n in range(threads)]
+        self.threads = [threading.Thread(target=self._run, args=(n, n % 2 == 1 and not rounds), daemon=True) for n in range(threads)]
 
     def __enter__(self):
         for thread in self.threads:
@@ -33,6 +34,8 @@ class Stream:
 
     def __exit__(self, *_):
         self.stopping.set()
+        if self.rounds is not None:
+            self.rounds.end()
         for thread in self.threads:
             thread.join()
 
@@ -45,8 +48,8 @@ class Stream:
             except AssertionError as error:
                 self.failures.append(str(error))
                 connection = None
-            if self.pause is not None:
-                time.sleep(self.pause())
+            if self.rounds is not None and not self.rounds.pause():
+                return
 
     def _request(self, connection, is_keeping, key, is_patch):
         """One request to its answer; the connection when it can be used again."""
@@ -94,6 +97,29 @@ class Stream:
                 f"{self.repeated} repeated on kept ones")
 
 
+class Rounds:
+    """Lets `n` threads fall silent for so long, and then come all at once."""
+
+    def __init__(self, n, least, most):
+        self.least, self.most = least, most
+        self.barrier = threading.Barrier(n, self._agree)
+
+    def _agree(self):
+        self.until = time.monotonic() + random.uniform(self.least, self.most)
+
+    def pause(self):
+        """False at the end."""
+        try:
+            self.barrier.wait()
+        except threading.BrokenBarrierError:
+            return False
+        time.sleep(max(0.0, self.until - time.monotonic()) + random.random() * 0.05)
+        return True
+
+    def end(self):
+        self.barrier.abort()
+
+
 class Watcher(threading.Thread):
     """The processes that stood behind a door, one after another, seen from outside."""
 
@@ -102,7 +128,6 @@ class Watcher(threading.Thread):
         self.host, self.unit = host, unit
         self.pids = []
         self.stopping = threading.Event()
-        self.started = threading.Event()
 
     def __enter__(self):
         self.start()
@@ -115,9 +140,17 @@ class Watcher(threading.Thread):
     def run(self):
         while not self.stopping.is_set():
             for pid in self.host.cgroup(f"lonja.slice/{self.unit}"):
-                if pid not in self.pids:
+                if pid not in self.pids and self._is_daemon(pid):
                     self.pids.append(pid)
             time.sleep(0.005)
+
+    def _is_daemon(self, pid):
+        """Not one of those that systemd forks to prepare it."""
+        try:
+            with open(f"/proc/{pid}/comm") as f:
+                return f.read().strip() == self.unit.removesuffix(".service")[:15]
+        except OSError:
+            return False
 
     @property
     def hand_overs(self):

@@ -60,7 +60,7 @@ class Story:
     """The chapter's title above its sentences."""
 
     def __init__(self, config):
-        self.config, self.chapters, self.chapter = config, {}, None
+        self.config, self.chapters, self.chapter, self.n = config, {}, None, 0
 
     def pytest_collection_finish(self, session):
         self.chapters = {i.nodeid: i.module.__doc__.strip().split("\n")[0].rstrip(".") for i in session.items}
@@ -69,9 +69,10 @@ class Story:
     def pytest_runtest_logstart(self, nodeid):
         if self.chapter != self.chapters[nodeid]:
             self.chapter = self.chapters[nodeid]
+            self.n += 1
             reporter = self.config.pluginmanager.get_plugin("terminalreporter")
             reporter.ensure_newline()
-            reporter.section(self.chapter, sep="-", bold=True)
+            reporter.section(f"Chapter {self.n}: {self.chapter[0].lower()}{self.chapter[1:]}", sep="-", bold=True)
 
 
 def pytest_report_teststatus(report):

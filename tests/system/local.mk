@@ -12,5 +12,11 @@ EXTRA_DIST += \
 	%D%/test_10_bare.py \
 	%D%/test_20_install.py \
 	%D%/test_30_doors.py \
+	%D%/test_35_suite.py \
 	%D%/test_40_journal.py \
+	%D%/test_50_handover.py \
+	%D%/test_60_trouble.py \
+	%D%/test_70_reboot.py \
+	%D%/test_80_upgrade.py \
+	%D%/test_90_cost.py \
 	$(NULL)

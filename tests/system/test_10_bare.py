@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
-"""Chapter 1: a host without PostgreSQL and RabbitMQ, and with a busy port."""
+"""A host without PostgreSQL and RabbitMQ, and with a busy port."""
 
 import contextlib
 import socket

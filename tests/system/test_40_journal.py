@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
-"""Chapter 4: what the journal tells."""
+"""What the journal tells."""
 
 import re
 import socket
