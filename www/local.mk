@@ -10,6 +10,7 @@ dist_www_DATA = \
 	%D%/dom.js \
 	%D%/icon.svg \
 	%D%/index.html \
+	%D%/panel-calculations.js \
 	%D%/panel-feed.js \
 	%D%/panel-health.js \
 	%D%/panel-prices.js \

@@ -16,10 +16,11 @@
 //
 // All but name and title may be left out. `body` is the element to fill.
 
+import calculations from "./panel-calculations.js";
 import feed from "./panel-feed.js";
 import health from "./panel-health.js";
 import prices from "./panel-prices.js";
 import records from "./panel-records.js";
 import schedules from "./panel-schedules.js";
 
-export default [feed, records, prices, schedules, health];
+export default [feed, records, prices, schedules, calculations, health];

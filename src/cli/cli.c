@@ -18,8 +18,9 @@ static const struct cli_option common_options[] = {
 };
 
 static const struct cli_command *const tables[] = {
-        cli_products_commands, cli_record_commands, cli_tasks_commands, cli_user_commands,
-        cli_events_commands,   cli_db_commands,     cli_setup_commands, cli_status_commands,
+        cli_products_commands, cli_record_commands, cli_calc_commands,
+        cli_tasks_commands,    cli_user_commands,   cli_events_commands,
+        cli_db_commands,       cli_setup_commands,  cli_status_commands,
 };
 
 #define FOREACH_COMMAND(c)                                                                                   \

@@ -40,9 +40,9 @@ struct cli_command {
 };
 
 /* Each ends with noun NULL. */
-extern const struct cli_command cli_products_commands[], cli_record_commands[], cli_user_commands[],
-        cli_db_commands[], cli_setup_commands[], cli_status_commands[], cli_tasks_commands[],
-        cli_events_commands[];
+extern const struct cli_command cli_products_commands[], cli_record_commands[], cli_calc_commands[],
+        cli_user_commands[], cli_db_commands[], cli_setup_commands[], cli_status_commands[],
+        cli_tasks_commands[], cli_events_commands[];
 
 int cli_main(int argc, char *argv[]);
 

@@ -7,6 +7,7 @@ libcli_a_SOURCES = \
 	%D%/cli.h \
 	%D%/cli_args.c \
 	%D%/cli_args.h \
+	%D%/cli_calc.c \
 	%D%/cli_child.c \
 	%D%/cli_child.h \
 	%D%/cli_conf.c \

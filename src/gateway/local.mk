@@ -8,6 +8,8 @@ libgateway_a_SOURCES = \
 	%D%/calculation_api.c \
 	%D%/calculation_api.h \
 	%D%/calculation_feed.c \
+	%D%/calculation_grpc.c \
+	%D%/calculation_grpc.h \
 	%D%/calculation_internal.h \
 	%D%/calculation_store.c \
 	%D%/calculation_sweep.c \

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
+#include "gateway/calculation_grpc.h"
 #include "gateway/gateway.h"
 #include "gateway/record_grpc.h"
+#include "proto/lonja/v1/calculator.pb-c.h"
 #include "proto/lonja/v1/records.pb-c.h"
 
-#define RECORD_REQUEST_MAX ((size_t)64 * 1024) /* 10,000 characters of four bytes, and to spare */
+#define RECORD_REQUEST_MAX ((size_t)64 * 1024)        /* 10,000 characters of four bytes, and to spare */
+#define CALCULATION_REQUEST_MAX ((size_t)1024 * 1024) /* as REST: a hundred operands */
 
 const struct rpc_method gateway_methods[] = {
         {.name = "/lonja.v1.Records/Add",
@@ -30,5 +33,68 @@ const struct rpc_method gateway_methods[] = {
          .begin = record_grpc_list,
          .scope = AUTH_READ,
          .message_max = 1024},
+        {.name = "/lonja.v1.Calculator/Add",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__operands_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_add,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Subtract",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__operands_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_subtract,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Multiply",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__operands_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_multiply,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Divide",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__operands_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_divide,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Evaluate",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__evaluate_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_evaluate,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Submit",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__submit_calculation_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_submit,
+         .flags = RPC_METHOD_WRITE,
+         .scope = AUTH_WRITE,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Get",
+         .kind = RPC_UNARY,
+         .request = &lonja__v1__get_calculation_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_get,
+         .scope = AUTH_READ,
+         .message_max = CALCULATION_REQUEST_MAX},
+        {.name = "/lonja.v1.Calculator/Watch",
+         .kind = RPC_SERVER_STREAM,
+         .request = &lonja__v1__get_calculation_request__descriptor,
+         .response = &lonja__v1__calculation__descriptor,
+         .begin = calculation_grpc_watch,
+         .flags = RPC_METHOD_ENDLESS,
+         .scope = AUTH_READ,
+         .message_max = CALCULATION_REQUEST_MAX},
         {.name = NULL},
 };

@@ -47,6 +47,16 @@ static const struct panel panels[] = {
          "1000), "
          "'result', left(coalesce(f.error, f.result::text), 120)) ORDER BY f.fired_at), '[]') "
          "FROM (SELECT * FROM firing ORDER BY fired_at DESC LIMIT 120) f))::text"},
+        {"calculations",
+         "WITH lately AS (SELECT * FROM calculation ORDER BY id DESC LIMIT 1000), "
+         "latest AS (SELECT * FROM lately ORDER BY id DESC LIMIT 10) "
+         "SELECT json_build_object('shown', (SELECT count(*) FROM lately), "
+         "'states', (SELECT coalesce(json_object_agg(state, n), '{}') FROM "
+         "(SELECT state, count(*) AS n FROM lately GROUP BY state) s), "
+         "'parked', (SELECT count(*) FROM (SELECT FROM calculation WHERE state = 'parked' LIMIT 10000) p), "
+         "'latest', (SELECT coalesce(json_agg(json_build_object('expression', left(expression, 200), "
+         "'state', state, 'value', result::json->>'value', 'error', error::json, "
+         "'created_at', rfc3339(created_at)) ORDER BY id DESC), '[]') FROM latest))::text"},
         {"health",
          "SELECT json_build_object('outbox', (SELECT count(*) FROM (SELECT FROM outbox LIMIT 10000) o), "
          "'outbox_oldest_sec', (SELECT extract(epoch FROM clock_timestamp() - min(at))::bigint FROM outbox), "

@@ -26,7 +26,7 @@ fuzz_targets = fuzz-grpc-frame fuzz-proto-set fuzz-rpc-message \
 	fuzz-ws-reader \
 	fuzz-zone \
 	$(NULL)
-fuzz_targets += fuzz-expression
+fuzz_targets += fuzz-calculation-input fuzz-expression
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -53,6 +53,10 @@ fuzz_record_message_LDADD = libgateway.a libjson.a libbase.a $(JANSSON_LIBS)
 fuzz_event_message_SOURCES = %D%/fuzz-event-message.c $(fuzz_main)
 fuzz_event_message_LDFLAGS = $(fuzz_ldflags)
 fuzz_event_message_LDADD = libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
+
+fuzz_calculation_input_SOURCES = %D%/fuzz-calculation-input.c $(fuzz_main)
+fuzz_calculation_input_LDFLAGS = $(fuzz_ldflags)
+fuzz_calculation_input_LDADD = $(arithmetic_LIBS) libcontract.a libjson.a libbase.a $(JANSSON_LIBS)
 
 fuzz_expression_SOURCES = %D%/fuzz-expression.c $(fuzz_main)
 fuzz_expression_LDFLAGS = $(fuzz_ldflags)

@@ -10,6 +10,9 @@ EXTRA_DIST += \
 	%D%/test_auth.py \
 	%D%/test_calculator.py \
 	%D%/test_dashboard.py \
+	%D%/test_calculator_exact.py \
+	%D%/test_calculator_grpc.py \
+	%D%/test_calculator_kill.py \
 	%D%/test_dev.py \
 	%D%/test_gateway.py \
 	%D%/test_grpc.py \

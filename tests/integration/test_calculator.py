@@ -110,6 +110,21 @@ def test_the_end_is_an_event(client, lonja):
     assert json.loads(data) == body
 
 
+def test_the_command(lonja):
+    assert lonja.run("calc", "2/3 + 1").stdout == "1.666666666666666666666666666666667\n"
+    assert lonja.run("calc", "--digits", "3", "--", "-sqrt(2)").stdout == "-1.41\n"
+    failed = lonja.run("calc", "1/0", check=False)
+    assert failed.returncode == 1 and "division-by-zero" in failed.stderr and "(character 2)" in failed.stderr
+    made = json.loads(lonja.run("calc", "6*7", "--json").stdout)
+    assert made["result"]["value"] == "42"
+    assert json.loads(lonja.run("calc", "get", made["id"], "--json").stdout) == made
+    assert "42" in lonja.run("calc", "get", made["id"]).stdout
+    assert made["id"] in lonja.run("calc", "list", "state=done", "--ordering=-id", "--limit", "5").stdout
+    assert lonja.run("calc", "parked", "--json").stdout.startswith("[")
+    assert lonja.run("calc", "cancel", made["id"], check=False).returncode == 5
+    assert lonja.run("calc", "get", "0" * 32, check=False).returncode == 4
+
+
 # ---- Plain AMQP RPC ----
 
 

@@ -8,6 +8,7 @@ tests_lib_listen_exec_SOURCES = %D%/listen-exec.c
 EXTRA_DIST += \
 	%D%/echo.proto \
 	%D%/grpcs.py \
+	%D%/arithmetic.py \
 	%D%/calculations.py \
 	%D%/h2raw.py \
 	%D%/rpcprobe.py \

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""kill -9 of gateway, calculator, RabbitMQ and PostgreSQL at random while calculations are asked for.
+
+Senders submit with an Idempotency-Key each and repeat until they are acknowledged; what they were told is an independent
+ledger.  Afterwards each acknowledged calculation has exactly one final state, a value or a typed error, which never
+changed and of which there is exactly one event.  LONJA_SEED repeats a run."""
+
+import collections
+import os
+import random
+import threading
+import time
+
+import pytest
+import requests
+
+from calculations import wait_for
+
+VICTIMS = ("gateway", "calculator", "rabbitmq", "postgresql")
+SENDERS = 6
+ACKS_BETWEEN = 15  # between two kills: the load has recovered
+# Longer than the slowest way back: RabbitMQ's start on a loaded machine, and the 30 s after which a message is sent again.
+PATIENCE_SEC = 180
+
+# The database itself watches that what is final stays as it is.
+WATCH = """
+CREATE TABLE changed_after_the_end (id text);
+CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state NOT IN ('queued', 'running') THEN INSERT INTO changed_after_the_end VALUES (OLD.id); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER watch AFTER UPDATE ON calculation FOR EACH ROW EXECUTE FUNCTION watch();
+"""
+
+
+class Sender(threading.Thread):
+    def __init__(self, run, number):
+        super().__init__(daemon=True)
+        self.run_, self.number = run, number
+        self.random = random.Random(run.seed * 1000 + number)
+        self.ledger = {}  # id: (expression, value)
+        self.error = None
+
+    def run(self):
+        try:
+            session = requests.Session()
+            session.headers["Authorization"] = f"Bearer {self.run_.token}"
+            n = 0
+            while not self.run_.stop.is_set():
+                n += 1
+                self.submit(session, f"s{self.number}-{n}")
+                with self.run_.progress:
+                    self.run_.n_acknowledged += 1
+                    self.run_.progress.notify_all()
+        except Exception as e:  # noqa: BLE001: whatever it was, the test must hear of it
+            self.error = e
+
+    def question(self):
+        a, b = self.random.randrange(10**20), self.random.randrange(10)
+        return (f"{a}/{b}", None) if b == 0 else (f"{a}*{b}", str(a * b))
+
+    def submit(self, session, key):
+        expression, value = self.question()
+        wait = {"wait": "2s"} if self.random.random() < 0.5 else None
+        deadline = time.monotonic() + PATIENCE_SEC
+        while time.monotonic() < deadline:
+            try:
+                answer = session.post(f"{self.run_.url}/api/calculations", json={"expression": expression}, params=wait,
+                                      headers={"Idempotency-Key": key}, timeout=30)
+            except requests.RequestException:
+                time.sleep(0.05)
+                continue
+            if answer.status_code in (200, 202):
+                identifier = answer.json()["id"]
+                assert self.ledger.setdefault(identifier, (expression, value)) == (expression, value)
+                return
+            assert answer.status_code == 503, f"{answer.status_code} {answer.text}"
+            time.sleep(0.05)
+        raise AssertionError(f"{key} was not acknowledged within {PATIENCE_SEC} s")
+
+
+class Run:
+    def __init__(self, stack, seed):
+        self.stack, self.seed = stack, seed
+        self.url, self.token = stack.gateway_url, stack.token
+        self.random = random.Random(seed)
+        self.stop = threading.Event()
+        self.progress = threading.Condition()
+        self.n_acknowledged = 0
+        self.kills = collections.Counter()
+        self.senders = [Sender(self, i) for i in range(SENDERS)]
+
+    def check(self):
+        for sender in self.senders:
+            if sender.error:
+                raise sender.error
+
+    def wait_for_acks(self, target):
+        deadline = time.monotonic() + PATIENCE_SEC
+        with self.progress:
+            before = self.n_acknowledged
+            while self.n_acknowledged < target:
+                self.check()
+                if self.n_acknowledged > before:
+                    before, deadline = self.n_acknowledged, time.monotonic() + PATIENCE_SEC
+                assert time.monotonic() < deadline, f"stuck at {self.n_acknowledged} of {target}"
+                self.progress.wait(0.5)
+
+    def kill(self, victim):
+        self.kills[victim] += 1
+        if victim in ("gateway", "calculator"):
+            daemon = self.stack.daemon(victim)
+            if daemon.pid:
+                daemon.kill9()
+            return
+        server = self.stack.pg if victim == "postgresql" else self.stack.rmq
+        server.kill9()
+        time.sleep(self.random.uniform(0.1, 1.0))  # an outage has a length
+        server.start()
+
+    def rampage(self, n_kills, n_operations):
+        victims = [VICTIMS[i % len(VICTIMS)] for i in range(n_kills)]
+        self.random.shuffle(victims)
+        for victim in victims:
+            self.wait_for_acks(self.n_acknowledged + ACKS_BETWEEN + self.random.randrange(ACKS_BETWEEN))
+            self.kill(victim)
+        self.wait_for_acks(max(n_operations, self.n_acknowledged + ACKS_BETWEEN))
+        self.stop.set()
+        for sender in self.senders:
+            sender.join(PATIENCE_SEC)
+            assert not sender.is_alive(), "a sender waits for ever"
+        self.check()
+
+
+@pytest.mark.limit(4 * 3600)
+@pytest.mark.parametrize("seed", [int(os.environ.get("LONJA_SEED", 0)) or random.randrange(1, 1 << 30)],
+                         ids=lambda seed: f"seed={seed}")
+def test_each_has_exactly_one_end(make_lonja, scale, seed, capsys):
+    stack = make_lonja(own_pg=True, own_rmq=True, sweep_sec=5,
+                       pg_options={"settings": {"synchronous_commit": "on"}})
+    assert stack.psql("SHOW synchronous_commit") == "on"
+    stack.psql(WATCH)
+    run = Run(stack, seed)
+    for sender in run.senders:
+        sender.start()
+    run.rampage(scale(6, 200), scale(0, 100_000))
+
+    ledger = {i: entry for sender in run.senders for i, entry in sender.ledger.items()}
+    wait_for(lambda: stack.psql("SELECT count(*) FROM calculation WHERE state IN ('queued', 'running')") == "0",
+             PATIENCE_SEC)
+    wait_for(lambda: stack.psql("SELECT count(*) FROM outbox") == "0", PATIENCE_SEC)
+    rows = dict((i, (state, expression, value)) for i, state, expression, value in (
+        row.split("|") for row in stack.psql(
+            "SELECT id, state, expression, coalesce(result::json->>'value', '') FROM calculation").splitlines()))
+    missing = [i for i in ledger if i not in rows]
+    assert not missing, f"{len(missing)} acknowledged calculations are not there"
+    for i, (expression, value) in ledger.items():
+        state, asked, found = rows[i]
+        assert asked == expression
+        assert state == ("done" if value else "failed"), f"{i} {expression}: {state}"
+        # 34 digits: the products here have 21 at most
+        assert found == (value or "")
+    assert stack.psql("SELECT count(*) FROM changed_after_the_end") == "0"
+    odd = stack.psql("""SELECT c.id FROM calculation c LEFT JOIN event e ON e.entity = c.id
+                        AND e.type = 'calculation.finished' GROUP BY c.id HAVING count(e.id) <> 1""")
+    assert odd == "", "not exactly one event"
+
+    with capsys.disabled():
+        parked = stack.psql("SELECT count(*) FROM calculation WHERE attempts > 0")
+        print(f"\nseed {seed}: kills {dict(run.kills)}; {len(ledger)} calculations acknowledged, {len(rows)} rows, "
+              f"{parked} begun again")
