@@ -3,8 +3,6 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """The live notifier: from the POST of a record to its arrival at a WebSocket, and what an idle socket costs.
 
-    live.py [--records 2000] [--rate 200] [--clients 5000]
-
 PostgreSQL runs with fsync=on; the time that a commit takes is in every latency. The generator shares the machine."""
 
 import argparse
@@ -79,13 +77,17 @@ def quantiles(name, values):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true", help="200 records and 200 clients: does it run, roughly where")
     parser.add_argument("--records", type=int, default=2000)
     parser.add_argument("--rate", type=int, default=200, help="a second")
     parser.add_argument("--clients", type=int, default=5000, help="idle ones")
     options = parser.parse_args()
+    if options.quick:
+        options.records = options.clients = 200
     with tempfile.TemporaryDirectory(prefix="lb-") as directory:
         os.chmod(directory, 0o711)
-        stack = Stack(directory, pg_options={"fsync": True},
+        stack = Stack(directory, build=options.build, pg_options={"fsync": True},
                       config={"notifier": {"Notifier": {"PingSec": "600"}, "HTTP": {"MaxConnections": "20000"}}})
         try:
             stack.start()

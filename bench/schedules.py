@@ -221,7 +221,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
+    parser.add_argument("--build", required=True)
     parser.add_argument("--quick", action="store_true", help="small counts: does it run?")
     options = parser.parse_args()
     options.schedules, options.burst, options.many = (20, 100, 1000) if options.quick else (100, 1000, 100000)

@@ -11,7 +11,7 @@
  *   an hour field with "*" means time that passes: what falls into a gap does not exist that day, and in an
  *   overlap the minutes come twice;
  *   any other hour field means times of the day, each once: those in a gap are due at the first instant after
- *   it (together, once), those in an overlap the first time round. This is what cron(8) does, too.
+ *   it (together, once), those in an overlap the first time round.
  *
  * All times are microseconds since 1970 UTC. */
 
