@@ -32,7 +32,7 @@ struct tail {
         struct cli_http http;
         struct fetch fetch;
         struct loop_timer retry;
-        struct buf line, problem;
+        struct buf path, line, problem; /* path: of the request under way */
         const char *topics; /* borrowed */
         int64_t since;      /* -1: from now on */
         uint64_t count, n_shown;
@@ -161,19 +161,19 @@ static void on_complete(struct fetch *f)
         }
 }
 
-static int write_path(const struct tail *t, struct buf *path)
+static int write_path(struct tail *t)
 {
-        buf_append_str(path, "/events?topics=");
-        url_encode(path, t->topics);
+        buf_reset(&t->path);
+        buf_append_str(&t->path, "/events?topics=");
+        url_encode(&t->path, t->topics);
         if (t->since >= 0)
-                buf_printf(path, "&since=%" PRId64, t->since);
-        buf_append_char(path, '\0');
-        return buf_error(path);
+                buf_printf(&t->path, "&since=%" PRId64, t->since);
+        buf_append_char(&t->path, '\0');
+        return buf_error(&t->path);
 }
 
 static void ask(struct tail *t)
 {
-        _cleanup_(buf_done) struct buf path = BUF_EMPTY;
         int r;
 
         fetch_done(&t->fetch);
@@ -188,8 +188,8 @@ static void ask(struct tail *t)
         };
         if (t->http.authorization)
                 t->fetch.headers[t->fetch.n_headers++] = t->http.authorization;
-        r = write_path(t, &path);
-        t->fetch.path = buf_bytes(&path);
+        r = write_path(t);
+        t->fetch.path = buf_bytes(&t->path);
         if (r == 0)
                 r = fetch_submit(&t->fetch, t->http.client);
         if (r < 0)
@@ -231,6 +231,7 @@ static int run_events(struct cli *cli)
                         over(&t, cli_fail(CLI_FAILED, "the event loop failed"));
         fetch_done(&t.fetch);
         loop_timer_done(&t.retry);
+        buf_done(&t.path);
         buf_done(&t.line);
         buf_done(&t.problem);
         cli_http_close(&t.http);
