@@ -33,8 +33,8 @@ struct tail {
         struct fetch fetch;
         struct loop_timer retry;
         struct buf path, line, problem; /* path: of the request under way */
-        const char *topics; /* borrowed */
-        int64_t since;      /* -1: from now on */
+        const char *topics;             /* borrowed */
+        int64_t since;                  /* -1: from now on */
         uint64_t count, n_shown;
         usec_t away_since_usec; /* 0: it was there just now */
         bool is_welcome;        /* the event that is being read */

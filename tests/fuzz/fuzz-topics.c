@@ -15,14 +15,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         _cleanup_free_ char *text = memdup_str(data, size);
-        char *parts[4] = {NULL}, *rest = text;
+        char empty[] = "", *parts[4] = {NULL}, *rest = text;
         const char *reason = NULL;
         struct topics *t = NULL;
         struct map book;
         int r;
 
         for (size_t i = 0; i < 4; i++)
-                parts[i] = rest ? strsep(&rest, "\n") : (char[]){""};
+                parts[i] = rest ? strsep(&rest, "\n") : empty;
         map_init(&book);
         r = topics_get(&book, parts[0], 8, &t, &reason);
         fuzz_check(r == 0 || (r == -EINVAL && reason));

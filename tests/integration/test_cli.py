@@ -11,8 +11,9 @@ import select
 import subprocess
 import time
 
-import pika
 import pytest
+import tasks
+from calculations import wait_for
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FOUND, CONFLICT, FORBIDDEN, NOT_REACHED = range(8)
 
@@ -307,12 +308,12 @@ def test_status(make_lonja):
     unused = as_json(lonja.run("--json", "status"))
     assert (unused["status"], unused["broker"]["queues"]) == ("ok", {})
     lonja.run("products", "create", "code=S1", "buying_price=1", "selling_price=2", "description=x")
+    broker = tasks.Broker(lonja)
+    wait_for(lambda: broker.has(tasks.QUEUE, consumers=1))
     lonja.daemon("products").stop()
-    with pika.BlockingConnection(pika.URLParameters(lonja.amqp_url)) as connection:
-        channel = connection.channel()
-        channel.queue_declare("lonja.tasks.products", durable=True, arguments={"x-queue-type": "quorum"})
-        channel.confirm_delivery()
-        channel.basic_publish("", "lonja.tasks.products", b"{}")
+    broker.channel.confirm_delivery()
+    broker.send(b"{}")
+    broker.close()
 
     well = lonja.run("--json", "status")
     answer = as_json(well)

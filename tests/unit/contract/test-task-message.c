@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/macro.h"
 #include "base/parse.h"
 #include "base/str.h"
@@ -203,6 +204,7 @@ static void test_encode(void **state)
                             again;
         char reason[TASK_REASON_SIZE], text[3000];
         struct task_wire w = {.eta = ""};
+        _cleanup_free_ char *body = NULL;
         const char *shown;
 
         for (size_t i = 0; i + 3 < sizeof(text); i += 2)
@@ -216,7 +218,8 @@ static void test_encode(void **state)
         assert_true(strlen(shown) <= 1024 + 3);
         assert_true(utf8_is_valid(shown, strlen(shown)));
         assert_true(endswith(shown, "ñ..."));
-        assert_int_equal(decode(w.headers, buf_take(&w.body, NULL), &again, reason), 0);
+        body = buf_take(&w.body, NULL);
+        assert_int_equal(decode(w.headers, body, &again, reason), 0);
         assert_true(json_equal(again.args, args));
         assert_true(json_equal(again.kwargs, kwargs));
         assert_string_equal(again.root_id, ID);
