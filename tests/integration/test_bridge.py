@@ -313,7 +313,7 @@ def test_a_mebibyte_of_noise_leaves_others_served(catalogue, device, lonja, code
 
 
 def test_a_slow_client_is_shown_the_latest(make_lonja):
-    lonja = make_lonja(config={"bridge": {"Bridge": {"SlowClientSec": "1"}}})
+    lonja = make_lonja(config={"bridge": {"Bridge": {"SlowClientSec": "60"}}})
     catalogue = Catalogue(lonja)
     catalogue.create("BIG", description="\U0001f600" * 10000)
     with Device(lonja.bridge) as fast, socket.socket() as raw:

@@ -86,6 +86,6 @@ def test_up_tour_crash_up_down(dev):
 def test_commands_are_told():
     done = subprocess.run([os.path.join(SOURCE, "dev"), "help"], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in re.findall(r"^  (\w+)", done.stdout, re.M):
-        assert f"cmd_{command}()" in open(os.path.join(SOURCE, "dev")).read()
+    for command in re.findall(r"^  ([\w-]+)", done.stdout, re.M):
+        assert f"cmd_{command.replace('-', '_')}()" in open(os.path.join(SOURCE, "dev")).read()
     assert subprocess.run([os.path.join(SOURCE, "dev"), "nothing"], capture_output=True).returncode == 2
