@@ -206,15 +206,16 @@ void calculation_answered(struct calculation_feed *f, const char *id, const char
         s->committed(s->context); /* the worker left an event in the outbox */
         if (!t)
                 return;
-        /* The topic ends with the last that leaves it: first sort out, then tell. */
+        /* All leave it, so the topic ends here.  Between INSERT and answer the worker may have been faster:
+         * then the answer stands, too. */
         list_init(&told);
-        LIST_FOREACH_SAFE (j, &t->commands) {
-                struct calculation_command *c = LIST_ENTRY(j, struct calculation_command, topic_link);
-
-                /* Between INSERT and answer the worker may have been faster: then the answer stands, too. */
-                calculation_leave(c);
-                list_append(&told, &c->topic_link);
+        while ((i = list_first(&t->commands))) {
+                LIST_ENTRY(i, struct calculation_command, topic_link)->topic = NULL;
+                list_remove(i);
+                list_append(&told, i);
         }
+        map_remove(&s->topics, &t->entry);
+        free(t);
         while ((i = list_first(&told))) {
                 struct calculation_command *c = LIST_ENTRY(i, struct calculation_command, topic_link);
 
