@@ -79,9 +79,7 @@ static bool is_pattern(const char *s)
 
 static int split(struct topics *t, size_t items_max, const char **ret_reason)
 {
-        char *s = t->words;
-
-        for (char *comma = s; comma; s = comma + 1) {
+        for (char *s = t->words, *comma; s; s = comma ? comma + 1 : NULL) {
                 comma = strchr(s, ',');
                 if (comma)
                         *comma = '\0';
