@@ -46,7 +46,6 @@ static void begin_resend(struct calculation_sweep *w)
 {
         if (w->is_resending || !calculation_feed_can_send(&w->owner->feed))
                 return;
-        pg_query_done(&w->resend); /* the result of the last time */
         calculation_store_resend(&w->resend, on_resent);
         w->is_resending = submit(w, &w->resend, PG_LANE_WRITE) == 0;
 }
@@ -68,7 +67,6 @@ static void begin_expire(struct calculation_sweep *w)
 {
         if (w->is_expiring)
                 return;
-        pg_query_done(&w->expire); /* the result of the last time */
         calculation_store_expire(&w->expire, on_expired);
         w->is_expiring = submit(w, &w->expire, PG_LANE_WRITE) == 0;
 }
@@ -89,7 +87,6 @@ static void begin_mark(struct calculation_sweep *w)
                 return;
         buf_append(&w->lost, "}", 2); /* with its NUL */
         if (buf_error(&w->lost) == 0) {
-                pg_query_done(&w->unsent); /* the result of the last time */
                 calculation_store_unsent(&w->unsent, buf_bytes(&w->lost), on_marked);
                 w->is_marking = submit(w, &w->unsent, PG_LANE_WRITE) == 0;
         }
@@ -124,7 +121,6 @@ void calculation_sweep_poke(struct calculation_sweep *w)
         begin_mark(w);
         if (w->is_looking)
                 return;
-        pg_query_done(&w->look); /* the result of the last time */
         calculation_store_look(&w->look, on_looked);
         w->is_looking = submit(w, &w->look, PG_LANE_READ) == 0;
 }

@@ -179,7 +179,6 @@ static void on_read(struct pg_query *q)
 int calculation_begin_read(struct calculation_command *c)
 {
         c->phase = CALCULATION_READING;
-        pg_query_done(&c->query);
         calculation_store_read(&c->query, c->id, on_read);
         return pg_query_submit(&c->query, c->calculations->pool, PG_LANE_READ,
                                usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC));

@@ -12,6 +12,7 @@
 
 void pg_query_init(struct pg_query *q, const struct pg_statement *statement, pg_query_fn complete)
 {
+        pg_query_done(q);
         *q = (struct pg_query){.statement = statement, .complete = complete};
 }
 

@@ -57,6 +57,7 @@ struct pg_query {
         struct buf params;
 };
 
+/* A zeroed query or one that was used before: what that one held is freed. */
 void pg_query_init(struct pg_query *q, const struct pg_statement *statement, pg_query_fn complete);
 void pg_query_text(struct pg_query *q, const char *value); /* NULL is SQL NULL */
 void pg_query_text_n(struct pg_query *q, const char *value, size_t n);

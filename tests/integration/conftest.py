@@ -128,6 +128,7 @@ def lonja(bench, pg, rmq):
         yield stack.start()
     finally:
         stack.stop()
+    fail_on_disaster(stack)
 
 
 @pytest.fixture
@@ -169,10 +170,14 @@ def no_disaster(request):
     yield
     bench = request.node.funcargs.get("bench")
     for stack in bench.stacks if bench else []:
-        for name, text in _new_log_text(stack):
-            found = DISASTERS.search(text)
-            if found:
-                pytest.fail(f"{name}: {found.group(0)}\n{text[max(0, found.start() - 2000):found.end() + 6000]}")
+        fail_on_disaster(stack)
+
+
+def fail_on_disaster(stack):
+    for name, text in _new_log_text(stack):
+        found = DISASTERS.search(text)
+        if found:
+            pytest.fail(f"{name}: {found.group(0)}\n{text[max(0, found.start() - 2000):found.end() + 6000]}")
 
 
 def _new_log_text(stack):
@@ -184,8 +189,9 @@ def _new_log_text(stack):
         path = os.path.join(stack.log_dir, entry)
         with open(path, errors="replace") as f:
             f.seek(seen.get(entry, 0))
-            yield entry, f.read()
-            seen[entry] = f.tell()
+            text = f.read()
+            seen[entry] = f.tell()  # before the text is judged: what it holds is one test's fault, not that of all after it
+        yield entry, text
 
 
 @pytest.hookimpl(hookwrapper=True)

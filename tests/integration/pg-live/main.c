@@ -63,9 +63,8 @@ static void on_done(struct pg_query *q)
 void live_submit(struct live *l, struct live_query *q, const struct pg_statement *s, enum pg_lane lane,
                  int64_t param, unsigned *n_done, usec_t deadline)
 {
+        *q = (struct live_query){.n_done = n_done};
         pg_query_init(&q->q, s, on_done);
-        q->n_done = n_done;
-        q->n_called = 0;
         pg_query_int(&q->q, param);
         CHECK_INT(pg_query_submit(&q->q, l->pool, lane, deadline), 0);
 }

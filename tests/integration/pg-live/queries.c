@@ -186,7 +186,7 @@ static void deallocated(struct live *l)
 {
         static const struct pg_statement forget = {NULL, "DEALLOCATE double_it"};
         struct live_query q[3];
-        struct pg_query f;
+        struct pg_query f = {0};
         unsigned n = 0;
 
         l->conf.write_connections = 1;
@@ -212,7 +212,7 @@ static void deallocated(struct live *l)
 static void waiting_line(struct live *l)
 {
         static struct live_query q[20];
-        struct live_query extra;
+        struct live_query extra = {0};
         unsigned n = 0;
 
         l->conf.waiting_max = 20;

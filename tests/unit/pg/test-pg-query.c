@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libpq-fe.h>
+
 #include "pg/pg_prepared.h"
 #include "pg/pg_query.h"
 
@@ -32,7 +34,7 @@ static const char *param(const struct pg_query *q, unsigned i)
 /* Each type has the text that PostgreSQL reads; NULL is no text. */
 static void test_types(void **state)
 {
-        struct pg_query q;
+        struct pg_query q = {0};
 
         pg_query_init(&q, &statement, on_done);
         pg_query_text(&q, "añ'");
@@ -61,7 +63,7 @@ static void test_types(void **state)
 static void test_growth(void **state)
 {
         char large[1000];
-        struct pg_query q;
+        struct pg_query q = {0};
 
         memset(large, 'x', sizeof(large));
         pg_query_init(&q, &statement, on_done);
@@ -81,7 +83,7 @@ static void test_growth(void **state)
 /* The struct's own room is used to the last byte. */
 static void test_exact_fit(void **state)
 {
-        struct pg_query q;
+        struct pg_query q = {0};
         char text[sizeof(q.small)];
 
         memset(text, 'y', sizeof(text));
@@ -92,6 +94,23 @@ static void test_exact_fit(void **state)
         assert_non_null(q.params.data);
         assert_int_equal(strlen(param(&q, 0)), sizeof(q.small) - 1);
         assert_string_equal(param(&q, 1), "");
+        pg_query_done(&q);
+}
+
+/* What a query held goes when it is used again; LeakSanitizer looks. */
+static void test_again(void **state)
+{
+        char large[1000] = "";
+        struct pg_query q = {0};
+
+        pg_query_init(&q, &statement, on_done);
+        pg_query_text_n(&q, large, sizeof(large));
+        q.result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+        pg_query_init(&q, &statement, on_done);
+        assert_int_equal(q.n_params, 0);
+        assert_int_equal(pg_query_rows(&q), 0);
+        pg_query_text(&q, "y");
+        assert_string_equal(param(&q, 0), "y");
         pg_query_done(&q);
 }
 
@@ -133,9 +152,8 @@ static void test_prepared(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_types),     cmocka_unit_test(test_growth),
-                cmocka_unit_test(test_exact_fit), cmocka_unit_test(test_done),
-                cmocka_unit_test(test_prepared),
+                cmocka_unit_test(test_types), cmocka_unit_test(test_growth), cmocka_unit_test(test_exact_fit),
+                cmocka_unit_test(test_again), cmocka_unit_test(test_done),   cmocka_unit_test(test_prepared),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

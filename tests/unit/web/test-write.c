@@ -89,7 +89,7 @@ static void on_write(struct pg_query *q)
 static void reply(struct http_request *r, int status, const char *const (*row)[FAKE_COLUMNS_MAX])
 {
         const struct fake_rows rows = {row ? 1 : 0, row};
-        struct pg_query q;
+        struct pg_query q = {0};
 
         fake_request_init(r, "");
         pg_query_init(&q, &statement, on_write);
