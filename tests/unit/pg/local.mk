@@ -15,6 +15,7 @@ test_pg_params_LDADD = $(pg_test_libs)
 test_pg_pool_SOURCES = %D%/test-pg-pool.c
 test_pg_pool_LDADD = $(pg_test_libs)
 test_pg_query_SOURCES = %D%/test-pg-query.c
+test_pg_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 test_pg_query_LDADD = $(pg_test_libs)
 test_pg_resolve_SOURCES = %D%/test-pg-resolve.c
 test_pg_resolve_LDADD = $(pg_test_libs)
