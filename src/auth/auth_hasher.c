@@ -15,12 +15,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/thread.h"
 
 static_assert(AUTH_HASH_SIZE >= crypto_pwhash_STRBYTES, "the encoded hash must fit");
 
@@ -136,23 +136,6 @@ static void on_finished(struct loop_wake *wake)
         }
 }
 
-/* Signals are the loop's (signalfd): a thread that took one would swallow it. */
-static int start_thread(struct auth_hasher *h)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&h->threads[h->n_threads], NULL, thread_main, h);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (r != 0)
-                return -r;
-        pthread_setname_np(h->threads[h->n_threads], "auth-hash");
-        h->n_threads++;
-        return 0;
-}
-
 int auth_hasher_new(struct auth_hasher **ret, sd_event *loop)
 {
         _cleanup_(auth_hasher_freep) struct auth_hasher *h = NULL;
@@ -172,9 +155,10 @@ int auth_hasher_new(struct auth_hasher **ret, sd_event *loop)
         if (r < 0)
                 return r;
         while (h->n_threads < AUTH_HASH_THREADS) {
-                r = start_thread(h);
+                r = thread_start(&h->threads[h->n_threads], "auth-hash", 0, thread_main, h);
                 if (r < 0)
                         return r;
+                h->n_threads++;
         }
         *ret = TAKE_PTR(h);
         return 0;

@@ -17,4 +17,5 @@ libbase_a_SOURCES = \
 	%D%/map.c %D%/map.h \
 	%D%/parse.c %D%/parse.h \
 	%D%/str.c %D%/str.h \
+	%D%/thread.c %D%/thread.h \
 	%D%/url.c %D%/url.h

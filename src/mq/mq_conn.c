@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/thread.h"
 
 #define BACKOFF_BASE (100 * USEC_PER_MSEC)
 #define BACKOFF_MAX (3 * USEC_PER_SEC)
@@ -371,22 +371,9 @@ void mq_conn_done(struct mq_conn *c)
 int mq_conn_start(struct mq_conn *c)
 {
         char name[16]; /* what the kernel keeps */
-        pthread_attr_t attributes;
-        sigset_t all, old;
-        int r;
 
-        sigfillset(&all);
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the loop's */
-        r = pthread_create(&c->thread, &attributes, conn_main, c);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        pthread_attr_destroy(&attributes);
-        if (r != 0)
-                return -r;
         (void)snprintf(name, sizeof(name), "mq-%s", c->role->purpose);
-        (void)pthread_setname_np(c->thread, name);
-        return 0;
+        return thread_start(&c->thread, name, STACK_BYTES, conn_main, c);
 }
 
 void mq_conn_stop(struct mq_conn *c)

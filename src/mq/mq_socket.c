@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -31,6 +32,9 @@ int mq_target_init(struct mq_target *t, const struct mq_conf *conf, const char *
         r = mq_uri_parse(conf->uri, &t->uri, reason);
         if (r < 0)
                 return r;
+        /* A thread that is left in its handshake must not lose OpenSSL's tables to the end of the process. */
+        if (t->uri.tls && !OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL))
+                return -ENOMEM;
         if (asprintf(&t->name, "%s %s", program_invocation_short_name, purpose) < 0) {
                 t->name = NULL;
                 goto no_memory;

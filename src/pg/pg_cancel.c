@@ -8,10 +8,7 @@
 
 #include "pg/pg_cancel.h"
 
-#include <pthread.h>
-#include <signal.h>
-
-#include "base/macro.h"
+#include "base/thread.h"
 
 static void *cancel_main(void *arg)
 {
@@ -26,26 +23,7 @@ static void *cancel_main(void *arg)
 void pg_cancel_running(PGconn *pg)
 {
         PGcancel *cancel = PQgetCancel(pg);
-        pthread_attr_t attr;
-        pthread_t thread;
-        sigset_t all, old;
-        int r;
 
-        if (!cancel)
-                return;
-        if (pthread_attr_init(&attr) != 0) {
+        if (cancel && thread_start(NULL, "pg-cancel", 0, cancel_main, cancel) < 0)
                 PQfreeCancel(cancel);
-                return;
-        }
-        (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        /* Signals belong to the loop. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(&thread, &attr, cancel_main, cancel);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (r != 0)
-                PQfreeCancel(cancel);
-        else
-                (void)pthread_setname_np(thread, "pg-cancel");
-        pthread_attr_destroy(&attr);
 }

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -21,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/thread.h"
 
 #define ADDRESSES_MAX 16 /* libpq tries them one after another; nobody waits for more */
 
@@ -140,27 +139,6 @@ static void *thread_main(void *arg)
         return NULL;
 }
 
-static int start_thread(struct pg_resolve_work *w)
-{
-        pthread_attr_t attr;
-        pthread_t thread;
-        sigset_t all, old;
-        int r;
-
-        r = pthread_attr_init(&attr);
-        if (r != 0)
-                return -r;
-        (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        sigfillset(&all); /* signals belong to the loop */
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(&thread, &attr, thread_main, w);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (r == 0)
-                (void)pthread_setname_np(thread, "pg-resolve");
-        pthread_attr_destroy(&attr);
-        return -r;
-}
-
 /* ---- the loop ---- */
 
 static void take_result(struct pg_resolve *r, struct pg_resolve_work *w)
@@ -220,7 +198,7 @@ int pg_resolve_start(struct pg_resolve *r, sd_event *loop, const char *hosts, co
         k = loop_io_start(&r->io, loop, r->work->loop_fd, EPOLLIN, on_signal);
         if (k >= 0) {
                 atomic_fetch_add(&r->work->n_owners, 1);
-                k = start_thread(r->work);
+                k = thread_start(NULL, "pg-resolve", 0, thread_main, r->work);
                 if (k < 0)
                         atomic_fetch_sub(&r->work->n_owners, 1);
         }

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/alloc.h"
+#include "base/thread.h"
 #include "service/offload.h"
 
 struct offload {
@@ -66,23 +66,6 @@ static void on_finished(struct loop_wake *w)
                 job->complete(job);
 }
 
-/* Signals are the loop's (signalfd): a thread that took one would swallow it. */
-static int start_thread(struct offload *o, const char *name)
-{
-        sigset_t all, before;
-        int r;
-
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&o->threads[o->n_threads], NULL, thread_main, o);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (r != 0)
-                return -r;
-        (void)pthread_setname_np(o->threads[o->n_threads], name);
-        o->n_threads++;
-        return 0;
-}
-
 int offload_new(struct offload **ret, sd_event *loop, const char *name, unsigned n_threads,
                 void (*thread_done)(void))
 {
@@ -98,8 +81,11 @@ int offload_new(struct offload **ret, sd_event *loop, const char *name, unsigned
         list_init(&o->waiting);
         list_init(&o->finished);
         r = loop_wake_init(&o->wake, loop, on_finished);
-        while (r == 0 && o->n_threads < MIN_OF(n_threads, (unsigned)OFFLOAD_THREADS_MAX))
-                r = start_thread(o, name);
+        while (r == 0 && o->n_threads < MIN_OF(n_threads, (unsigned)OFFLOAD_THREADS_MAX)) {
+                r = thread_start(&o->threads[o->n_threads], name, 0, thread_main, o);
+                if (r == 0)
+                        o->n_threads++;
+        }
         if (r < 0) {
                 offload_free(o);
                 return r;

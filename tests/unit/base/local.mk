@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-base_tests = test-buf test-clock test-decimal test-fd test-header test-list test-map test-parse test-str test-url
+base_tests = test-buf test-clock test-decimal test-fd test-header test-list test-map test-parse test-str test-thread \
+	test-url
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 
@@ -31,6 +32,9 @@ test_parse_LDADD = libbase.a $(CMOCKA_LIBS)
 
 test_str_SOURCES = %D%/test-str.c
 test_str_LDADD = libbase.a $(CMOCKA_LIBS)
+
+test_thread_SOURCES = %D%/test-thread.c
+test_thread_LDADD = libbase.a $(CMOCKA_LIBS)
 
 test_url_SOURCES = %D%/test-url.c
 test_url_LDADD = libbase.a $(CMOCKA_LIBS)
