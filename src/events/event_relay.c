@@ -67,6 +67,7 @@ struct event_relay {
         struct pg_pool *pool;
         struct mq_link *link;
         struct mq_link_watch watch;
+        struct list watches; /* of the turns */
         char who[ID_SIZE];
         bool is_draining, is_held;
 
@@ -255,6 +256,15 @@ static void adopt_lease(struct event_relay *r, bool is_holder)
         }
 }
 
+static void tell_watches(struct event_relay *r)
+{
+        LIST_FOREACH_SAFE (i, &r->watches) {
+                struct event_relay_watch *w = LIST_ENTRY(i, struct event_relay_watch, link);
+
+                w->turned(w, r->metrics.head);
+        }
+}
+
 static void on_turned(struct pg_query *q)
 {
         struct event_relay *r = container_of(q, struct event_relay, turn);
@@ -282,6 +292,8 @@ static void on_turned(struct pg_query *q)
                 loop_task_schedule(&r->turn_task);
         pump(r);
         update_hold(r);
+        if (ok)
+                tell_watches(r);
 }
 
 static bool can_publish(const struct event_relay *r)
@@ -354,6 +366,7 @@ int event_relay_new(struct event_relay **ret, struct service *service, struct pg
         id_make(r->who);
         for (size_t i = 0; i < WINDOW; i++)
                 r->window[i].relay = r;
+        list_init(&r->watches);
         r->watch.changed = on_link_changed;
         mq_link_watch_add(link, &r->watch);
         k = loop_task_init(&r->turn_task, service_loop(service), on_turn_task);
@@ -395,6 +408,16 @@ struct event_relay *event_relay_free(struct event_relay *r)
                 service_release(r->service);
         free(r);
         return NULL;
+}
+
+void event_relay_watch_add(struct event_relay *r, struct event_relay_watch *w)
+{
+        list_append(&r->watches, &w->link);
+}
+
+void event_relay_watch_remove(struct event_relay_watch *w)
+{
+        list_remove(&w->link);
 }
 
 void event_relay_metrics(const struct event_relay *r, struct event_relay_metrics *ret)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "mq/mq_link.h"
 #include "pg/pg_pool.h"
 #include "service/service.h"
@@ -33,6 +34,15 @@ void event_relay_drain(struct event_relay *r);
 /* Before the pool and the link. */
 struct event_relay *event_relay_free(struct event_relay *r);
 DEFINE_FREEP(struct event_relay, event_relay_free)
+
+/* Told after each turn that asked the database: each second, and after each commit of this process. `head` is
+ * the newest offset; when it is the same as before, nobody has committed an event. */
+struct event_relay_watch {
+        struct list_link link;
+        void (*turned)(struct event_relay_watch *w, int64_t head);
+};
+void event_relay_watch_add(struct event_relay *r, struct event_relay_watch *w);
+void event_relay_watch_remove(struct event_relay_watch *w);
 
 struct event_relay_metrics {
         int64_t head, published; /* offsets, as last heard; lag = head - published */

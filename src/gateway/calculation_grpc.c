@@ -307,7 +307,7 @@ static void on_seen(struct calculation_command *c)
                 end_unshown(op);
                 return;
         }
-        r = send_if_new(op);
+        r = web_rpc_may_send(op->call) ? send_if_new(op) : -ENOTCONN;
         if (r == 0 && c->is_final) {
                 rpc_call_finish(op->call, GRPC_OK, NULL);
                 return;

@@ -85,6 +85,8 @@ static int open_domains(struct gateway *d)
         r = record_queue_new(&d->record_queue, d->service, d->backend.link, d->records);
         if (r < 0)
                 return log_error_errno(r, "Cannot consume " RECORDS_QUEUE ": %m");
+        record_feed_start(&d->record_feed, d->backend.pool, d->backend.relay);
+        auth_watch_init(&d->sessions, service_loop(d->service), d->backend.pool);
         r = calculations_new(&d->calculations, d->service, d->backend.pool, &d->conf->broker, on_committed,
                              d);
         if (r < 0)
@@ -95,6 +97,8 @@ static int open_domains(struct gateway *d)
 static void close_domains(struct gateway *d)
 {
         d->http_tasks = http_tasks_free(d->http_tasks);
+        record_feed_stop(&d->record_feed);
+        auth_watch_done(&d->sessions);
         d->record_queue = record_queue_free(d->record_queue);
         d->calculations = calculations_free(d->calculations);
         d->records = records_free(d->records);
@@ -107,6 +111,7 @@ static void describe_web(struct gateway *d)
                 .service = d->service,
                 .pool = d->backend.pool,
                 .auth = &d->conf->auth,
+                .sessions = &d->sessions,
                 .dependencies = web_backend_dependencies,
                 .dependency_context = &d->backend,
                 .schemas = schemas,

@@ -12,6 +12,7 @@
 #include "gateway/calculation.h"
 #include "gateway/gateway_conf.h"
 #include "gateway/http_task.h"
+#include "gateway/record_feed.h"
 #include "gateway/record_queue.h"
 #include "net/net_tls.h"
 #include "web/web_backend.h"
@@ -31,7 +32,9 @@ struct gateway {
         struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */
         struct rpc_server *rpc;
-        bool is_resident; /* holds the service: AmqpRecords= */
+        struct record_feed record_feed;
+        struct auth_watch sessions; /* of streams */
+        bool is_resident;           /* holds the service: AmqpRecords= */
 };
 
 extern const struct service_daemon gateway_daemon;

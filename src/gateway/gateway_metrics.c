@@ -5,7 +5,7 @@
 
 #include "gateway/gateway.h"
 
-static void write_records(const struct records *records, struct buf *out)
+static void write_records(const struct records *records, const struct record_feed *feed, struct buf *out)
 {
         struct records_metrics m;
 
@@ -23,6 +23,8 @@ static void write_records(const struct records *records, struct buf *out)
                 {"lonja_record_groups_total", "counter", "Groups in which they were committed.", m.n_groups},
                 {"lonja_record_groups_failed_total", "counter", "Groups that failed.", m.n_groups_failed},
                 {"lonja_records_waiting", "gauge", "Adds that wait for their group.", m.n_waiting},
+                {"lonja_record_watches", "gauge", "Streams of records that are open.", feed->n_watches},
+                {"lonja_record_watch_pages_total", "counter", "Pages read for them.", feed->n_pages},
         };
 
         web_metrics(out, metrics, ARRAY_SIZE(metrics));
@@ -48,7 +50,7 @@ void gateway_metrics(void *context, struct buf *out)
 {
         const struct gateway *d = context;
 
-        write_records(d->records, out);
+        write_records(d->records, &d->record_feed, out);
         write_queue(d->record_queue, out);
         calculations_metrics(d->calculations, out);
         http_tasks_metrics(d->http_tasks, out);

@@ -26,6 +26,8 @@ libgateway_a_SOURCES = \
 	%D%/record.h \
 	%D%/record_api.c \
 	%D%/record_api.h \
+	%D%/record_feed.c \
+	%D%/record_feed.h \
 	%D%/record_grpc.c \
 	%D%/record_grpc.h \
 	%D%/record_message.c \

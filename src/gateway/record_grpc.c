@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "gateway/gateway.h"
 #include "gateway/record_grpc.h"
 #include "gateway/record_store.h"
@@ -117,16 +118,21 @@ static int submit(struct read_op *op)
 }
 
 /* The texts stay the query's. */
-static void fill(Lonja__V1__Record *m, const struct pg_query *q, size_t row)
+static void fill(Lonja__V1__Record *m, const struct record_view *v)
+{
+        lonja__v1__record__init(m);
+        m->id = v->id;
+        m->message = (char *)v->message;
+        m->client_type = (char *)v->client_type;
+        m->created_at = (char *)v->created_at;
+        m->total = v->total;
+}
+
+static void fill_row(Lonja__V1__Record *m, const struct pg_query *q, size_t row)
 {
         const struct record_view v = record_store_view(q, row);
 
-        lonja__v1__record__init(m);
-        m->id = v.id;
-        m->message = (char *)v.message;
-        m->client_type = (char *)v.client_type;
-        m->created_at = (char *)v.created_at;
-        m->total = v.total;
+        fill(m, &v);
 }
 
 static void on_found(struct pg_query *q)
@@ -139,7 +145,7 @@ static void on_found(struct pg_query *q)
         else if (pg_query_rows(q) == 0)
                 rpc_call_problem(c, 404, "not-found", "there is no such record");
         else {
-                fill(&m, q, 0);
+                fill_row(&m, q, 0);
                 rpc_call_reply(c, &m.base);
         }
 }
@@ -170,7 +176,7 @@ static void reply_page(struct read_op *op)
         m.n_results = MIN_OF(n, (size_t)op->limit);
         m.results = places;
         for (size_t i = 0; i < m.n_results; i++) {
-                fill(&records[i], &op->query, i);
+                fill_row(&records[i], &op->query, i);
                 places[i] = &records[i];
         }
         if (n > op->limit)
@@ -205,4 +211,83 @@ int record_grpc_list(struct rpc_call *c)
         record_store_page(&op->query, q->before_id > 0 ? q->before_id : INT64_MAX, q->client_type,
                           op->limit + 1, on_page);
         return submit(op);
+}
+
+/* ---- Watching ---- */
+
+struct watch_op {
+        struct rpc_call *call;
+        const char *client_type; /* of the request; "": all */
+        struct record_watch watch;
+};
+
+static void watch_op_done(void *slot)
+{
+        record_watch_stop(&((struct watch_op *)slot)->watch);
+}
+
+static void on_placed(struct record_watch *w)
+{
+        struct rpc_call *c = container_of(w, struct watch_op, watch)->call;
+        char since[24];
+
+        (void)snprintf(since, sizeof(since), "%" PRId64, w->position);
+        rpc_call_add_header(c, "lonja-since", since, strlen(since));
+        rpc_call_open(c);
+}
+
+static int on_record(struct record_watch *w, const struct record_view *v)
+{
+        struct watch_op *op = container_of(w, struct watch_op, watch);
+        Lonja__V1__Record m;
+        int r;
+
+        if (*op->client_type && !streq(op->client_type, v->client_type))
+                return 0;
+        if (!web_rpc_may_send(op->call))
+                return -EAGAIN;
+        fill(&m, v);
+        r = rpc_call_send(op->call, &m.base);
+        if (r < 0)
+                rpc_call_error(op->call, r); /* nothing, if it is over */
+        return r < 0 ? -EPIPE : r;
+}
+
+static void on_lost(struct record_watch *w, int64_t last)
+{
+        rpc_call_problem(container_of(w, struct watch_op, watch)->call, 400, "invalid-input",
+                         "since is %" PRId64 ", but there are %" PRId64 " records", w->position, last);
+}
+
+void record_grpc_watch_writable(struct rpc_call *c)
+{
+        struct watch_op *op = rpc_call_slot(c);
+
+        record_watch_go_on(&op->watch);
+}
+
+int record_grpc_watch(struct rpc_call *c)
+{
+        const Lonja__V1__WatchRecordsRequest *q = (const void *)rpc_call_request(c);
+        struct gateway *d = rpc_call_context(c);
+        bool has_since = q->begin_case == LONJA__V1__WATCH_RECORDS_REQUEST__BEGIN_SINCE;
+        struct watch_op *op;
+
+        if (has_since && q->since < 0) {
+                rpc_call_problem(c, 400, "invalid-input", "since is not negative");
+                return 0;
+        }
+        op = rpc_call_op(c, sizeof(*op), watch_op_done);
+        if (!op)
+                return -ENOMEM;
+        op->call = c;
+        op->client_type = q->client_type;
+        op->watch = (struct record_watch){
+                .placed = on_placed,
+                .take = on_record,
+                .lost = on_lost,
+                .position = has_since ? q->since : RECORD_FROM_NOW,
+        };
+        record_watch_start(&op->watch, &d->record_feed);
+        return 0;
 }

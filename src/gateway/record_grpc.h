@@ -9,3 +9,5 @@
 int record_grpc_add(struct rpc_call *c);
 int record_grpc_get(struct rpc_call *c);
 int record_grpc_list(struct rpc_call *c);
+int record_grpc_watch(struct rpc_call *c);
+void record_grpc_watch_writable(struct rpc_call *c);

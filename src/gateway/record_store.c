@@ -23,6 +23,14 @@ static const struct pg_statement page_statement = {
         "SELECT " RECORD_COLUMNS " FROM record WHERE id < $1 AND ($2 = '' OR client_type = $2)"
         " ORDER BY id DESC LIMIT $3",
 };
+/* One row at least, for the newest total; the records are null then. */
+static const struct pg_statement after_statement = {
+        "record_after",
+        "SELECT r.*, c.last FROM counter c LEFT JOIN LATERAL ("
+        "       SELECT " RECORD_COLUMNS " FROM record WHERE total > $1"
+        "        ORDER BY total LIMIT $2) r ON true"
+        " WHERE c.name = 'record' ORDER BY r.total",
+};
 
 static const struct web_field list_fields[] = {
         {"id", "id", WEB_FIELD_INT, .can_order = true, .can_filter = true},
@@ -106,6 +114,23 @@ void record_store_page(struct pg_query *q, int64_t before, const char *client_ty
         pg_query_int(q, before);
         pg_query_text(q, client_type);
         pg_query_int(q, limit);
+}
+
+void record_store_after(struct pg_query *q, int64_t total, pg_query_fn complete)
+{
+        pg_query_init(q, &after_statement, complete);
+        pg_query_int(q, total);
+        pg_query_int(q, RECORD_STORE_AFTER_MAX);
+}
+
+size_t record_store_after_rows(const struct pg_query *q)
+{
+        return pg_row_is_null(q, 0, ID) ? 0 : pg_query_rows(q);
+}
+
+int64_t record_store_after_last(const struct pg_query *q)
+{
+        return pg_row_int(q, 0, N_COLUMNS);
 }
 
 static void write_view(struct buf *out, const struct record_view *v)

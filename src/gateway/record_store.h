@@ -23,6 +23,12 @@ void record_store_find(struct pg_query *q, int64_t id, pg_query_fn complete);
  * "". */
 void record_store_page(struct pg_query *q, int64_t before, const char *client_type, unsigned limit,
                        pg_query_fn complete);
+/* READ: those after this total, at most RECORD_STORE_AFTER_MAX of them, by total. */
+#define RECORD_STORE_AFTER_MAX 100 /* 4 MB, if all are as long as they may be */
+void record_store_after(struct pg_query *q, int64_t total, pg_query_fn complete);
+size_t record_store_after_rows(const struct pg_query *q);
+/* The newest total when it was read. */
+int64_t record_store_after_last(const struct pg_query *q);
 extern const struct web_list_resource record_list_resource;
 
 struct record_view { /* a row; texts of the query */

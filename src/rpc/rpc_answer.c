@@ -199,6 +199,12 @@ void rpc_call_add_trailer(struct rpc_call *c, const char *name, const void *valu
 
 /* ---- messages ---- */
 
+void rpc_call_open(struct rpc_call *c)
+{
+        if (c->state != RPC_FINISHED && !c->is_submitted)
+                push(c);
+}
+
 /* The client does not take what waits for it already. */
 static int overflow(struct rpc_call *c)
 {

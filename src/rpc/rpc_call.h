@@ -80,6 +80,8 @@ void rpc_call_pass(struct rpc_call *c);
  * given raw. Copied. */
 void rpc_call_add_header(struct rpc_call *c, const char *name, const void *value, size_t size);
 void rpc_call_add_trailer(struct rpc_call *c, const char *name, const void *value, size_t size);
+/* The initial metadata goes out now, though there is no message yet. */
+void rpc_call_open(struct rpc_call *c);
 /* A message of the method's response type. 0; 1: buffered, but wait for writable() before more; -EPIPE: the
  * call is over; -ENOMEM. A client that does not read while too much waits for it ends its call:
  * RESOURCE_EXHAUSTED. */

@@ -10,6 +10,7 @@
 
 #include "auth/auth.h"
 #include "auth/auth_hasher.h"
+#include "auth/auth_watch.h"
 #include "http/http_server.h"
 #include "pg/pg_pool.h"
 #include "service/log.h"
@@ -34,6 +35,7 @@ struct web {
         struct pg_pool *pool;       /* NULL where a daemon has no database (bridge) */
         struct auth_hasher *hasher; /* owned; made on the first login */
         const struct auth_conf *auth;
+        struct auth_watch *sessions;               /* of open gRPC streams; NULL where there are none */
         const struct web_dependency *dependencies; /* ends with name NULL */
         void *dependency_context;
         const struct web_schema *const *schemas; /* the parts of the OpenAPI document; ends with NULL */

@@ -18,6 +18,7 @@ struct guard { /* in the call's guard slot */
         struct rpc_call *call;
         struct auth_identity identity;
         struct auth_check check;
+        struct auth_hold hold; /* of a stream */
 };
 
 static void guard_done(void *p)
@@ -25,6 +26,7 @@ static void guard_done(void *p)
         struct guard *g = p;
 
         auth_check_done(&g->check);
+        auth_hold_drop(&g->hold);
 }
 
 static struct web *web_of_call(const struct rpc_call *c)
@@ -57,11 +59,38 @@ static void refuse_token(struct rpc_call *c)
         rpc_call_problem(c, 401, "invalid-token", "the token is unknown, expired or revoked");
 }
 
+static void on_told(struct auth_hold *h, bool ended)
+{
+        struct guard *g = container_of(h, struct guard, hold);
+
+        if (ended)
+                rpc_call_problem(g->call, 401, "invalid-token", "the session has ended");
+}
+
+/* A stream may outlive the session. */
+static int watch_session(struct guard *g, unsigned scope)
+{
+        struct auth_watch *sessions = web_of_call(g->call)->sessions;
+
+        if (rpc_call_method(g->call)->kind == RPC_UNARY || !sessions)
+                return 0;
+        return auth_hold_take(&g->hold, sessions, web_token_of(rpc_call_header(g->call, "authorization")),
+                              scope, on_told);
+}
+
+bool web_rpc_may_send(const struct rpc_call *c)
+{
+        const struct guard *g = container_of(web_rpc_identity(c), const struct guard, identity);
+
+        return auth_hold_is_fresh(&g->hold);
+}
+
 static void on_checked(struct auth_check *check)
 {
         struct guard *g = container_of(check, struct guard, check);
         unsigned scope = scope_of(g) & (AUTH_READ | AUTH_WRITE | AUTH_ADMIN);
         char words[AUTH_SCOPES_SIZE];
+        int r;
 
         if (check->status == -EACCES)
                 refuse_token(g->call);
@@ -72,7 +101,11 @@ static void on_checked(struct auth_check *check)
                 rpc_call_problem(g->call, 403, "insufficient-scope", "this needs the scope %s", words);
         } else {
                 g->identity = check->who;
-                pass(g);
+                r = watch_session(g, scope);
+                if (r < 0)
+                        rpc_call_error(g->call, r);
+                else
+                        pass(g);
         }
 }
 

@@ -15,6 +15,10 @@ void web_rpc_guard(struct rpc_call *c);
 /* Never NULL behind the guard; user "" and scopes 0 on a method that is open. */
 const struct auth_identity *web_rpc_identity(const struct rpc_call *c);
 
+/* A stream ends with the session that asked for it. While the database cannot be asked about it, nothing more
+ * may be sent: false then. Always true of unary calls and anonymous readers. */
+bool web_rpc_may_send(const struct rpc_call *c);
+
 /* The metadata idempotency-key; *ret NULL without one, borrowed from the call. 0; 1: the call was ended with
  * INVALID_ARGUMENT. */
 int web_rpc_read_key(struct rpc_call *c, const char **ret);

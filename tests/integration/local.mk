@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	%D%/test_records.py \
 	%D%/test_records_amqp.py \
 	%D%/test_records_kill.py \
+	%D%/test_records_watch.py \
 	%D%/test_relay.py \
 	%D%/test_rpc.py \
 	%D%/test_rpc_hostile.py \
