@@ -168,17 +168,13 @@ static int check_deadline(const struct form *f, struct field_errors *errors)
         return -EBADMSG;
 }
 
-int calculation_input_decode(const char *text, size_t n, struct calculation_input *ret,
-                             struct field_errors *errors)
+int calculation_input_read(json_t *value, struct calculation_input *ret, struct field_errors *errors)
 {
         _cleanup_(form_done) struct form form = {.digits = EXPRESSION_DIGITS_DEFAULT, .is_durable = true};
-        _cleanup_json_ json_t *value = NULL;
         struct calculation_input made;
         int r;
 
-        r = jread_text(text, n, &value, errors);
-        if (r == 0)
-                r = jread_object(value, fields, ARRAY_SIZE(fields), "", &form, errors);
+        r = jread_object(value, fields, ARRAY_SIZE(fields), "", &form, errors);
         if (r == 0)
                 r = check_deadline(&form, errors);
         if (r == 0)
@@ -190,6 +186,16 @@ int calculation_input_decode(const char *text, size_t n, struct calculation_inpu
         made.deadline = TAKE_PTR(form.deadline);
         *ret = made;
         return 0;
+}
+
+int calculation_input_decode(const char *text, size_t n, struct calculation_input *ret,
+                             struct field_errors *errors)
+{
+        _cleanup_json_ json_t *value = NULL;
+        int r;
+
+        r = jread_text(text, n, &value, errors);
+        return r < 0 ? r : calculation_input_read(value, ret, errors);
 }
 
 void calculation_input_command(const struct calculation_input *i, struct buf *out)

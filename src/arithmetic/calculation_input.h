@@ -22,6 +22,8 @@ struct calculation_input {
 /* JSON text, as above. 0; -EBADMSG with every error; -ENOMEM. */
 int calculation_input_decode(const char *text, size_t n, struct calculation_input *ret,
                              struct field_errors *errors);
+/* The same from a JSON value, which is borrowed. */
+int calculation_input_read(json_t *value, struct calculation_input *ret, struct field_errors *errors);
 /* The same from its parts: `expression`, or `operation` with `operands`; what is not given is NULL. */
 int calculation_input_make(const char *expression, const char *operation, const char *const *operands,
                            size_t n_operands, struct calculation_input *ret, struct field_errors *errors);

@@ -87,7 +87,7 @@ static int connect_servers(struct calculator *c)
                                       (unsigned)c->conf->calculator.prefetch, false);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the broker link: %m");
-        return 0;
+        return calculator_tasks_new(&c->tasks, c->service, c->pool, c->offload, c->conf);
 }
 
 static void calculator_free(void *daemon)
@@ -98,6 +98,7 @@ static void calculator_free(void *daemon)
                 return;
         offload_free(c->offload);
         job_queue_done(c);
+        calculator_tasks_free(c->tasks);
         mq_link_free(c->link);
         pg_pool_free(c->pool);
         free(c);
@@ -147,11 +148,15 @@ static void calculator_reload(void *daemon, const void *conf)
         struct calculator *c = daemon;
 
         c->conf = conf;
+        calculator_tasks_reload(c->tasks, conf);
 }
 
-/* Somebody has published; the consumer sees it without our help. */
+/* What was published comes without our help; what waits for its time is looked at. */
 static void calculator_ring(void *daemon)
 {
+        struct calculator *c = daemon;
+
+        calculator_tasks_ring(c->tasks);
 }
 
 static void calculator_drain(void *daemon)
@@ -160,6 +165,7 @@ static void calculator_drain(void *daemon)
 
         mq_consumer_stop(&c->consumer);
         job_queue_drain(c);
+        calculator_tasks_drain(c->tasks);
         if (c->is_held)
                 service_release(c->service);
         c->is_held = false;

@@ -5,6 +5,7 @@
 /* lonja-calculator: what the process is made of. */
 
 #include "calculator/calculator_conf.h"
+#include "calculator/calculator_tasks.h"
 #include "calculator/job.h"
 #include "mq/mq_consume.h"
 #include "service/log.h"
@@ -20,6 +21,7 @@ struct calculator {
         struct pg_pool *pool;               /* owned, as all below */
         struct mq_link *link;
         struct offload *offload;
+        struct calculator_tasks *tasks;
         struct mq_consumer consumer;
         struct job_queue jobs;
         struct pg_pool_watch pool_watch;

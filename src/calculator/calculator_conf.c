@@ -20,6 +20,7 @@ const struct conf_table calculator_conf_tables[] = {
         {service_options, offsetof(struct calculator_conf, service)},
         {pg_options, offsetof(struct calculator_conf, database)},
         {mq_options, offsetof(struct calculator_conf, broker)},
+        {tasks_options, offsetof(struct calculator_conf, tasks)},
         {calculator_options, offsetof(struct calculator_conf, calculator)},
         {NULL},
 };

@@ -7,6 +7,7 @@
 #include "mq/mq_link.h"
 #include "pg/pg_pool.h"
 #include "service/service.h"
+#include "tasks/tasks_conf.h"
 
 /* Section [Calculator]. */
 struct calculator_own_conf {
@@ -20,6 +21,7 @@ struct calculator_conf {
         struct service_conf service; /* first */
         struct pg_conf database;
         struct mq_conf broker;
+        struct tasks_conf tasks;
         struct calculator_own_conf calculator;
 };
 

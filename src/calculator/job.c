@@ -25,8 +25,7 @@ static void job_free(struct job *j)
         loop_timer_done(&j->pause);
         pg_query_done(&j->query);
         mq_publish_cancel(&j->publish);
-        calculation_input_done(&j->input);
-        expression_result_done(&j->result);
+        computation_done(&j->computation);
         free(j->id);
         free(j->reply_to);
         free(j->correlation_id);
@@ -104,8 +103,8 @@ static void answer_unkept(struct job *j)
 {
         _cleanup_(buf_done) struct buf body = BUF_EMPTY;
 
-        calculation_answer_write(&body, &j->input, j->result_json ? "done" : "failed", j->result_json,
-                                 j->error_json);
+        calculation_answer_write(&body, &j->computation.input, j->result_json ? "done" : "failed",
+                                 j->result_json, j->error_json);
         if (buf_error(&body) < 0)
                 job_requeue(j);
         else
@@ -187,30 +186,21 @@ void job_tell(struct job *j)
 
 /* ---- Computing ---- */
 
-/* In a thread. */
-static void on_run(struct offload_job *o)
-{
-        struct job *j = container_of(o, struct job, offload);
-        const char *text = j->input.expression;
-
-        j->status = expression_evaluate(text, strlen(text), (unsigned)j->input.digits, j->work_usec,
-                                        &j->result, &j->error);
-}
-
 /* 0 or -ENOMEM. */
 static int write_outcome(struct job *j)
 {
+        const struct computation *c = &j->computation;
         struct buf text = BUF_EMPTY;
 
-        if (j->status == -ENOMEM)
+        if (c->status == -ENOMEM)
                 return -ENOMEM;
-        if (j->status < 0) {
-                calculation_error_write(&text, expression_fault_slug(j->error.fault), j->error.detail,
-                                        j->error.position);
+        if (c->status < 0) {
+                calculation_error_write(&text, expression_fault_slug(c->error.fault), c->error.detail,
+                                        c->error.position);
                 j->error_json = buf_take(&text, NULL);
                 return j->error_json ? 0 : -ENOMEM;
         }
-        calculation_result_write(&text, &j->result);
+        calculation_result_write(&text, &c->result);
         j->result_json = buf_take(&text, NULL);
         return j->result_json ? 0 : -ENOMEM;
 }
@@ -224,17 +214,17 @@ static void leave_turn(struct job *j)
                 q->is_alone = j->is_alone = false;
 }
 
-static void on_computed(struct offload_job *o)
+static void on_computed(struct computation *computation)
 {
-        struct job *j = container_of(o, struct job, offload);
+        struct job *j = container_of(computation, struct job, computation);
         struct calculator *c = j->calculator;
 
         leave_turn(j);
         if (write_outcome(j) < 0) {
                 job_requeue(j);
         } else {
-                c->counters.n_done += j->status == 0;
-                c->counters.n_failed += j->status != 0;
+                c->counters.n_done += computation->status == 0;
+                c->counters.n_failed += computation->status != 0;
                 job_tell(j);
         }
         job_start_waiting(c);
@@ -243,9 +233,9 @@ static void on_computed(struct offload_job *o)
 static void compute(struct job *j)
 {
         j->state = JOB_COMPUTING;
-        j->work_usec = j->calculator->conf->calculator.work_max_msec * USEC_PER_MSEC;
-        j->offload = (struct offload_job){.run = on_run, .complete = on_computed};
-        offload_submit(j->calculator->offload, &j->offload);
+        j->computation.work_usec = j->calculator->conf->calculator.work_max_msec * USEC_PER_MSEC;
+        j->computation.complete = on_computed;
+        computation_submit(&j->computation, j->calculator->offload);
 }
 
 /* ---- Attempts ---- */
@@ -287,7 +277,8 @@ static bool is_late(const struct job *j)
 {
         int64_t deadline;
 
-        return j->input.deadline && parse_rfc3339(j->input.deadline, &deadline) == 0 &&
+        return j->computation.input.deadline &&
+               parse_rfc3339(j->computation.input.deadline, &deadline) == 0 &&
                deadline <= (int64_t)clock_wall_usec();
 }
 

@@ -19,13 +19,12 @@
  * before. Others that were merely in the same hand are counted, too, but only when they begin: random crashes
  * do not add up. */
 
-#include "arithmetic/calculation_input.h"
 #include "base/list.h"
+#include "calculator/computation.h"
 #include "mq/mq_consume.h"
 #include "mq/mq_publish.h"
 #include "pg/pg_query.h"
 #include "service/loop.h"
-#include "service/offload.h"
 
 struct calculator;
 
@@ -40,15 +39,8 @@ struct job {
         bool was_delivered_before, is_alone;
         char *id;                                     /* owned; the row, or NULL when it is not kept */
         char *reply_to, *correlation_id, *request_id; /* owned; may be NULL */
-        struct calculation_input input;
-        usec_t work_usec;
-
-        /* Of the computation; strings owned. */
-        struct offload_job offload;
-        int status;
-        struct expression_result result;
-        struct expression_error error;
-        char *result_json, *error_json;
+        struct computation computation;
+        char *result_json, *error_json; /* owned; what it came to */
 
         struct pg_query query;
         struct mq_publish publish;

@@ -20,12 +20,12 @@ static int decode(struct job *j, const struct mq_delivery *d, struct field_error
         while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
                 p++;
         if (p < end && *p == '{')
-                return calculation_input_decode(d->body, d->body_size, &j->input, errors);
+                return calculation_input_decode(d->body, d->body_size, &j->computation.input, errors);
         text = memdup_str(d->body, d->body_size);
         if (!text)
                 return -ENOMEM;
-        return calculation_input_make(memchr(text, '\0', d->body_size) ? "" : text, NULL, NULL, 0, &j->input,
-                                      errors);
+        return calculation_input_make(memchr(text, '\0', d->body_size) ? "" : text, NULL, NULL, 0,
+                                      &j->computation.input, errors);
 }
 
 /* In the body, as a person writes it, or in the header. */
@@ -34,9 +34,9 @@ static int decode_deadline(struct job *j, const struct mq_delivery *d)
         const char *deadline = header_text(d->headers, HEADER_DEADLINE);
         int64_t usec;
 
-        if (j->input.deadline || !deadline || parse_rfc3339(deadline, &usec) < 0)
+        if (j->computation.input.deadline || !deadline || parse_rfc3339(deadline, &usec) < 0)
                 return 0;
-        return strdup_to(&j->input.deadline, deadline);
+        return strdup_to(&j->computation.input.deadline, deadline);
 }
 
 static int copy_if_any(char **field, const char *value)

@@ -24,10 +24,7 @@
 
 struct http_tasks {
         const struct gateway_conf *conf; /* borrowed, replaced by reload */
-        struct tasks_topology queues;
-        struct mq_topology topology;
-        struct mq_link *link; /* owned, as all below */
-        struct fetch_client *client;
+        struct fetch_client *client;     /* owned, as all below */
         struct task_worker *worker;
 };
 
@@ -281,8 +278,6 @@ static const struct task_handler handlers[] = {
 
 /* ---- Life ---- */
 
-static const struct mq_exchange exchanges[] = {{DEAD_EXCHANGE, "direct"}, {NULL}};
-
 static int open_worker(struct http_tasks *h, struct service *service, struct pg_pool *pool)
 {
         const struct fetch_conf fetch = {
@@ -291,9 +286,10 @@ static int open_worker(struct http_tasks *h, struct service *service, struct pg_
                 .may_connect = may_connect,
                 .context = h,
         };
-        struct task_worker_setup setup = {
+        const struct task_worker_setup setup = {
                 .service = service,
                 .pool = pool,
+                .broker = &h->conf->broker,
                 .conf = &h->conf->tasks,
                 .queue = HTTP_TASKS_QUEUE,
                 .handlers = handlers,
@@ -304,12 +300,6 @@ static int open_worker(struct http_tasks *h, struct service *service, struct pg_
         r = fetch_client_new(&h->client, service_loop(service), &fetch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the HTTP client: %m");
-        tasks_topology(&h->queues, &h->conf->tasks, HTTP_TASKS_QUEUE, HTTP_TASKS_QUEUE DEAD_SUFFIX);
-        h->topology = (struct mq_topology){exchanges, h->queues.queues, h->queues.bindings};
-        r = mq_link_new(&h->link, service_loop(service), &h->conf->broker, &h->topology, true, NULL);
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the broker link of the tasks: %m");
-        setup.link = h->link;
         return task_worker_new(&h->worker, &setup);
 }
 
@@ -353,7 +343,6 @@ struct http_tasks *http_tasks_free(struct http_tasks *h)
                 return NULL;
         task_worker_free(h->worker);
         fetch_client_free(h->client);
-        mq_link_free(h->link);
         free(h);
         return NULL;
 }

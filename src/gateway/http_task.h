@@ -15,7 +15,7 @@
 
 struct http_tasks;
 
-/* Has a link of its own, as a link has one consumer. Logs what it returns. */
+/* Logs what it returns. */
 int http_tasks_new(struct http_tasks **ret, struct service *service, struct pg_pool *pool,
                    const struct gateway_conf *conf);
 void http_tasks_reload(struct http_tasks *h, const struct gateway_conf *conf);

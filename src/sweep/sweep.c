@@ -35,6 +35,7 @@ static const struct source {
          RECORDS_QUEUE},
         {"gateway", "task_is_due('" HTTP_TASKS_QUEUE "')", HTTP_TASKS_QUEUE},
         {"calculator", NULL, CALCULATIONS_QUEUE},
+        {"calculator", "task_is_due('" CALCULATOR_TASKS_QUEUE "')", CALCULATOR_TASKS_QUEUE},
         {"scheduler",
          "EXISTS (SELECT FROM schedule WHERE next_due < 'infinity') OR"
          " EXISTS (SELECT FROM firing WHERE state = 'pending')",

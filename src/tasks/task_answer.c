@@ -17,6 +17,11 @@ void *task_call_context(const struct task_call *c)
         return c->worker->setup.context;
 }
 
+const char *task_call_name(const struct task_call *c)
+{
+        return c->message.task;
+}
+
 const char *task_call_id(const struct task_call *c)
 {
         return c->message.id;

@@ -28,6 +28,7 @@ struct task_handler {
 };
 
 void *task_call_context(const struct task_call *c); /* the worker's: the daemon */
+const char *task_call_name(const struct task_call *c);
 const char *task_call_id(const struct task_call *c);
 const char *task_call_request_id(const struct task_call *c);
 /* The retries before this one, and whether the failure of this one would be the last. */

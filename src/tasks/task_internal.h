@@ -32,6 +32,8 @@
 #include "tasks/task_store.h"
 #include "tasks/task_worker.h"
 
+#define TASK_QUEUE_SIZE 64 /* of the name of its dead letters' */
+
 enum task_step {
         TASK_STEP_READING,
         TASK_STEP_BEGINNING,
@@ -80,6 +82,10 @@ struct task_counters {
 
 struct task_worker {
         struct task_worker_setup setup;
+        struct tasks_topology queues; /* this, what follows and setup.link: with a link of its own */
+        struct mq_topology topology;
+        char dead_queue[TASK_QUEUE_SIZE];
+        struct mq_link *link; /* owned, or NULL */
         struct mq_consumer consumer;
         struct list calls;        /* of task_call, owned */
         struct task_later *later; /* owned */

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/id.h"
+#include "contract/names.h"
 #include "service/log.h"
 #include "tasks/task_internal.h"
 
@@ -32,6 +34,20 @@ static void on_lost(struct mq_consumer *consumer)
                 LIST_ENTRY(i, struct task_call, link)->is_stale = true;
 }
 
+static int open_link(struct task_worker *w)
+{
+        static const struct mq_exchange exchanges[] = {{DEAD_EXCHANGE, "direct"}, {NULL}};
+        const struct task_worker_setup *s = &w->setup;
+        int r;
+
+        (void)snprintf(w->dead_queue, sizeof(w->dead_queue), "%s%s", s->queue, DEAD_SUFFIX);
+        tasks_topology(&w->queues, s->conf, s->queue, w->dead_queue);
+        w->topology = (struct mq_topology){exchanges, w->queues.queues, w->queues.bindings};
+        r = mq_link_new(&w->link, service_loop(s->service), s->broker, &w->topology, true, NULL);
+        w->setup.link = w->link;
+        return r;
+}
+
 int task_worker_new(struct task_worker **ret, const struct task_worker_setup *setup)
 {
         struct task_worker *w = new0(struct task_worker, 1);
@@ -44,9 +60,11 @@ int task_worker_new(struct task_worker **ret, const struct task_worker_setup *se
         w->consumer.delivered = on_delivered;
         w->consumer.started = on_started;
         w->consumer.lost = on_lost;
-        r = task_later_new(&w->later, w);
+        r = setup->link ? 0 : open_link(w);
         if (r >= 0)
-                r = mq_consumer_start(&w->consumer, setup->link, setup->queue,
+                r = task_later_new(&w->later, w);
+        if (r >= 0)
+                r = mq_consumer_start(&w->consumer, w->setup.link, setup->queue,
                                       (unsigned)setup->conf->prefetch, false);
         if (r < 0) {
                 task_worker_free(w);
@@ -88,6 +106,7 @@ struct task_worker *task_worker_free(struct task_worker *w)
         LIST_FOREACH_SAFE (i, &w->calls)
                 task_call_free(LIST_ENTRY(i, struct task_call, link));
         task_later_free(w->later);
+        mq_link_free(w->link);
         free(w);
         return NULL;
 }

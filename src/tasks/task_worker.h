@@ -22,7 +22,9 @@ struct task_worker;
 struct task_worker_setup {
         struct service *service; /* all borrowed */
         struct pg_pool *pool;
-        struct mq_link *link; /* consuming; its topology has tasks_topology() */
+        struct mq_link *link; /* consuming; its topology has tasks_topology(); */
+        const struct mq_conf
+                *broker; /* with link NULL, as a link has one consumer: for one of the worker's own */
         const struct tasks_conf *conf;
         const char *queue;
         const struct task_handler *handlers;

@@ -9,8 +9,9 @@ import pika
 import pytest
 import requests
 
-from calculations import Client, Rpc, wait_for
+from calculations import Client, Held, Rpc, wait_for
 
+DONE = ("calculation", "NEW.state = 'done'")
 FINAL = {"done", "failed", "expired", "cancelled", "parked"}
 
 
@@ -232,7 +233,7 @@ def test_the_worker_dies_in_the_middle(make_lonja):
     lonja = make_lonja()
     client = Client(lonja)
     client.submit({"expression": "1+1"}, wait="60s")
-    with Held(lonja) as held:
+    with Held(lonja, DONE) as held:
         made = client.submit({"expression": "5*5"}).json()
         held.wait(1)  # computed, and about to be recorded
         lonja.daemon("calculator").kill9()
@@ -242,47 +243,12 @@ def test_the_worker_dies_in_the_middle(make_lonja):
     assert lonja.psql(f"SELECT attempts FROM calculation WHERE id = '{made['id']}'") == "1"
 
 
-class Held:
-    """Results cannot be recorded while this is entered: their UPDATE waits in a trigger."""
-
-    LOCK = 7077
-
-    def __init__(self, lonja):
-        self.lonja = lonja
-        lonja.psql(f"""
-            CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN PERFORM pg_advisory_xact_lock_shared({self.LOCK}); RETURN NEW; END $$;
-            CREATE TRIGGER hold BEFORE UPDATE ON calculation FOR EACH ROW
-                WHEN (NEW.state = 'done') EXECUTE FUNCTION hold()""")
-
-    def __enter__(self):
-        import psycopg2
-
-        self.connection = psycopg2.connect(self.lonja.database)
-        self.connection.cursor().execute(f"SELECT pg_advisory_lock({self.LOCK})")
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close()
-
-    WAITING = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {LOCK} AND NOT granted"
-
-    def wait(self, n):
-        wait_for(lambda: int(self.lonja.psql(f"SELECT count(*) {self.WAITING}")) >= n)
-
-    def cut(self):
-        """Ends the statements that wait, as a server does whose client is gone, and sees them gone."""
-        pids = self.lonja.psql(f"SELECT string_agg(pid::text, ',') {self.WAITING}")
-        self.lonja.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids})")
-        wait_for(lambda: self.lonja.psql(f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({pids})") == "0")
-
-
 def test_what_kills_its_worker_is_parked(make_lonja):
     lonja = make_lonja(config={"calculator": {"Calculator": {"MaxAttempts": "2"}}})
     client = Client(lonja)
     client.submit({"expression": "1+1"}, wait="60s")
     calculator = lonja.daemon("calculator")
-    with Held(lonja) as held:
+    with Held(lonja, DONE) as held:
         made = client.submit({"expression": "6*6"}).json()
         for attempts in (0, 1, 2):
             wait_for(lambda n=attempts: lonja.psql(

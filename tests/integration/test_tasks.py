@@ -10,7 +10,7 @@ import celery.exceptions
 import pytest
 
 from catalogue import Catalogue, product, wait
-from tasks import QUEUE, TIMEOUT, Broker, client, row, standstill
+from tasks import QUEUE, TIMEOUT, Broker, client, kill_with_backends, row, standstill
 
 UTC = datetime.timezone.utc
 ADJUST = "products.adjust_prices"
@@ -74,15 +74,6 @@ def make_shop(make_lonja):
 @pytest.fixture
 def shop(make_shop):
     return make_shop()
-
-
-def kill_with_backends(lonja):
-    """kill -9; the database notices at once that the worker is gone, and not only when its statement ends."""
-    mine = "datname = current_database() AND application_name = 'lonja-products'"
-    pids = lonja.psql(f"SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE {mine}")
-    lonja.daemon("products").kill9()
-    lonja.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids})")
-    lonja.daemon("products").start()
 
 
 # ---- Results ----
@@ -277,7 +268,8 @@ def test_poison_is_parked(make_shop):
         result = shop.send()
         for n in (1, 2):
             wait(lambda: row(shop.lonja, result.id)[:2] == ("STARTED", n), TIMEOUT)
-            kill_with_backends(shop.lonja)
+            kill_with_backends(shop.lonja, "products")
+            shop.lonja.daemon("products").start()
         with pytest.raises(Exception) as failure:
             result.get(timeout=TIMEOUT)
     assert type(failure.value).__name__ == "WorkerLostError"

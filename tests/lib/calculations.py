@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pika
+import psycopg2
 import requests
 
 
@@ -107,3 +108,44 @@ class Rpc:
         """True when a worker answers."""
         with self:
             return self.call("1")["state"] == "done"
+
+
+class Held:
+    """While this is entered, changes of a table that a condition describes wait in a trigger: their sender is in the
+    middle of its work."""
+
+    LOCK = 7077
+    WAITING = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {LOCK} AND NOT granted"
+
+    def __init__(self, lonja, change, events="UPDATE"):
+        table, condition = change
+        self.lonja = lonja
+        lonja.psql(f"""
+            CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_advisory_xact_lock_shared({self.LOCK}); RETURN NEW; END $$;
+            CREATE TRIGGER hold BEFORE {events} ON {table} FOR EACH ROW
+                WHEN ({condition}) EXECUTE FUNCTION hold()""")
+
+    def __enter__(self):
+        self.connection = psycopg2.connect(self.lonja.database)
+        self.connection.autocommit = True
+        self.lock()
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def lock(self):
+        self.connection.cursor().execute(f"SELECT pg_advisory_lock({self.LOCK})")
+
+    def unlock(self):
+        self.connection.cursor().execute(f"SELECT pg_advisory_unlock({self.LOCK})")
+
+    def wait(self, n):
+        wait_for(lambda: int(self.lonja.psql(f"SELECT count(*) {self.WAITING}")) >= n)
+
+    def cut(self):
+        """Ends the statements that wait, as a server does whose client is gone, and sees them gone."""
+        pids = self.lonja.psql(f"SELECT string_agg(pid::text, ',') {self.WAITING}")
+        self.lonja.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids})")
+        wait_for(lambda: self.lonja.psql(f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({pids})") == "0")

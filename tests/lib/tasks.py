@@ -9,6 +9,8 @@ import kombu
 import pika
 import psycopg2
 
+from calculations import wait_for
+
 QUEUE = "lonja.tasks.products"
 TIMEOUT = 60
 
@@ -67,6 +69,15 @@ def row(lonja, task_id):
             return cursor.fetchone()
     finally:
         connection.close()
+
+
+def kill_with_backends(lonja, word):
+    """kill -9; the database notices at once that the worker is gone, and not only when its statements end."""
+    pids = lonja.psql(f"""SELECT string_agg(pid::text, ',') FROM pg_stat_activity
+                          WHERE datname = current_database() AND application_name = 'lonja-{word}'""")
+    lonja.daemon(word).kill9()
+    lonja.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids})")
+    wait_for(lambda: lonja.psql(f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({pids})") == "0")
 
 
 @contextlib.contextmanager
