@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "contract/names.h"
 #include "gateway/gateway.h"
-#include "web/web_doors.h"
 
 static const struct mq_exchange exchanges[] = {
         {EVENTS_EXCHANGE, "topic"},
@@ -104,38 +103,18 @@ static void close_domains(struct gateway *d)
         d->records = records_free(d->records);
 }
 
-static void describe_web(struct gateway *d)
-{
-        d->web_context.web = &d->web;
-        d->web = (struct web){
-                .service = d->service,
-                .pool = d->backend.pool,
-                .auth = &d->conf->auth,
-                .sessions = &d->sessions,
-                .dependencies = web_backend_dependencies,
-                .dependency_context = &d->backend,
-                .schemas = schemas,
-                .metrics = gateway_metrics,
-                .metrics_context = d,
-        };
-}
-
 /* The doors that people and programs come by. */
 static int open_doors(struct gateway *d)
 {
-        const struct http_server_setup setup = {
-                .routes = routes,
-                .context = d,
-                .guard = web_guard,
-                .conf = &d->conf->http,
-        };
-        int r;
-
-        r = http_server_new(&d->server, d->service, &setup);
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the HTTP server: %m");
-        d->web.server = d->server;
-        return web_doors_open(d->server, d->service, &d->tls);
+        d->web.sessions = &d->sessions;
+        return web_open(&d->web, d->service, &d->backend,
+                        &(struct web_setup){
+                                .routes = routes,
+                                .schemas = schemas,
+                                .metrics = gateway_metrics,
+                                .auth = &d->conf->auth,
+                                .http = &d->conf->http,
+                        });
 }
 
 static int open_rpc_doors(struct gateway *d)
@@ -161,12 +140,10 @@ static void gateway_free(void *daemon)
         if (!d)
                 return;
         rpc_server_free(d->rpc);
-        http_server_free(d->server);
-        web_done(&d->web);
+        web_close(&d->web);
         close_domains(d);
         web_backend_close(&d->backend);
         net_tls_free(d->rpc_tls);
-        net_tls_free(d->tls);
         free(d);
 }
 
@@ -185,7 +162,6 @@ static int gateway_start(struct service *service, const void *conf, void **ret_d
         r = open_domains(d);
         if (r < 0)
                 goto finish;
-        describe_web(d);
         if ((r = open_doors(d)) < 0 || (r = open_rpc_doors(d)) < 0)
                 goto finish;
         stay_if_wanted(d, d->conf->gateway.amqp_records);
@@ -203,8 +179,7 @@ static void gateway_reload(void *daemon, const void *conf)
         struct gateway *d = daemon;
 
         d->conf = conf;
-        d->web.auth = &d->conf->auth;
-        http_server_reload(d->server, &d->conf->http);
+        web_reload(&d->web, &d->conf->auth, &d->conf->http);
         rpc_server_reload(d->rpc, &d->conf->rpc);
         http_tasks_reload(d->http_tasks, d->conf);
         records_set_template(d->records, d->conf->gateway.record_template);
@@ -226,7 +201,7 @@ static void gateway_drain(void *daemon)
 {
         struct gateway *d = daemon;
 
-        http_server_drain(d->server);
+        web_drain(&d->web);
         calculations_drain(d->calculations);
         rpc_server_drain(d->rpc);
         record_queue_drain(d->record_queue);

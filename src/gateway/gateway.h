@@ -19,8 +19,7 @@
 #include "web/web_rpc.h"
 
 struct gateway {
-        struct web_context web_context; /* first: the guard finds it there */
-        struct web web;
+        struct web web;                  /* first: the guard finds it there */
         struct service *service;         /* borrowed */
         const struct gateway_conf *conf; /* borrowed, replaced by reload */
         struct web_backend backend;
@@ -28,8 +27,6 @@ struct gateway {
         struct record_queue *record_queue;
         struct calculations *calculations;
         struct http_tasks *http_tasks;
-        struct net_tls *tls; /* NULL without an https door */
-        struct http_server *server;
         struct net_tls *rpc_tls; /* NULL without a grpcs door */
         struct rpc_server *rpc;
         struct record_feed record_feed;

@@ -10,7 +10,6 @@
 #include "notifier/notifier.h"
 #include "service/files.h"
 #include "service/log.h"
-#include "web/web_doors.h"
 #include "ws/ws_conn.h"
 
 /* The exchange is declared by everybody; our queue goes with the connection. */
@@ -93,30 +92,14 @@ static void load_pages(struct notifier *d)
 
 static int serve(struct notifier *d)
 {
-        int r;
-
-        d->web_context.web = &d->web;
-        d->web = (struct web){
-                .service = d->service,
-                .pool = d->backend.pool,
-                .auth = &d->conf->auth,
-                .dependencies = web_backend_dependencies,
-                .dependency_context = &d->backend,
-                .schemas = schemas,
-                .metrics = notifier_metrics,
-                .metrics_context = d,
-        };
-        r = http_server_new(&d->server, d->service,
-                            &(struct http_server_setup){
-                                    .routes = routes,
-                                    .context = d,
-                                    .guard = web_guard,
-                                    .conf = &d->conf->http,
-                            });
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the HTTP server: %m");
-        d->web.server = d->server;
-        return web_doors_open(d->server, d->service, &d->tls);
+        return web_open(&d->web, d->service, &d->backend,
+                        &(struct web_setup){
+                                .routes = routes,
+                                .schemas = schemas,
+                                .metrics = notifier_metrics,
+                                .auth = &d->conf->auth,
+                                .http = &d->conf->http,
+                        });
 }
 
 static void allow_files(const struct notifier_conf *conf)
@@ -135,14 +118,12 @@ static void notifier_free(void *daemon)
         if (!d)
                 return;
         clients_drop_all(d);
-        http_server_free(d->server);
+        web_close(&d->web);
         feed_stop(&d->feed);
         catch_up_done(d);
         clients_done(d);
         auth_watch_done(&d->sessions);
-        web_done(&d->web);
         web_backend_close(&d->backend);
-        net_tls_free(d->tls);
         pages_done(&d->pages);
         free(d);
 }
@@ -179,8 +160,7 @@ static void notifier_reload(void *daemon, const void *conf)
         struct notifier *d = daemon;
 
         d->conf = conf;
-        d->web.auth = &d->conf->auth;
-        http_server_reload(d->server, &d->conf->http);
+        web_reload(&d->web, &d->conf->auth, &d->conf->http);
         clients_reload(d);
         load_pages(d);
 }
@@ -189,7 +169,7 @@ static void notifier_drain(void *daemon)
 {
         struct notifier *d = daemon;
 
-        http_server_drain(d->server);
+        web_drain(&d->web);
         clients_close_all(d, false, WS_CLOSE_GOING_AWAY, "restarting: come back");
         event_relay_drain(d->backend.relay);
 }

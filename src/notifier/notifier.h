@@ -13,8 +13,7 @@
 #include "web/web_backend.h"
 
 struct notifier {
-        struct web_context web_context; /* first: the guard finds it there */
-        struct web web;
+        struct web web;                   /* first: the guard finds it there */
         struct service *service;          /* borrowed */
         const struct notifier_conf *conf; /* borrowed, replaced by reload */
         struct pages pages;
@@ -24,8 +23,6 @@ struct notifier {
         struct catch_up catch_ups[CATCH_UPS_MAX];
         struct auth_watch sessions;
         uint64_t n_pages, n_refused; /* read for those behind; refused beyond MaxClients= */
-        struct net_tls *tls;         /* owned, as the next; NULL without an https door */
-        struct http_server *server;
 };
 
 extern const struct service_daemon notifier_daemon;

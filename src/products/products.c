@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "contract/names.h"
 #include "products/products.h"
-#include "web/web_doors.h"
 
 static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {DEAD_EXCHANGE, "direct"}, {NULL}};
 
@@ -56,19 +55,16 @@ static int connect_servers(struct products *d)
                                           });
 }
 
-static void describe_web(struct products *d)
+static int open_doors(struct products *d)
 {
-        d->web_context.web = &d->web;
-        d->web = (struct web){
-                .service = d->service,
-                .pool = d->backend.pool,
-                .auth = &d->conf->auth,
-                .dependencies = web_backend_dependencies,
-                .dependency_context = &d->backend,
-                .schemas = schemas,
-                .metrics = products_metrics,
-                .metrics_context = d,
-        };
+        return web_open(&d->web, d->service, &d->backend,
+                        &(struct web_setup){
+                                .routes = routes,
+                                .schemas = schemas,
+                                .metrics = products_metrics,
+                                .auth = &d->conf->auth,
+                                .http = &d->conf->http,
+                        });
 }
 
 static void products_free(void *daemon)
@@ -77,12 +73,10 @@ static void products_free(void *daemon)
 
         if (!d)
                 return;
-        http_server_free(d->server);
-        web_done(&d->web);
+        web_close(&d->web);
         task_worker_free(d->tasks);
         product_lookup_free(d->lookup);
         web_backend_close(&d->backend);
-        net_tls_free(d->tls);
         free(d);
 }
 
@@ -98,20 +92,7 @@ static int products_start(struct service *service, const void *conf, void **ret_
         r = connect_servers(d);
         if (r < 0)
                 goto finish;
-        describe_web(d);
-        r = http_server_new(&d->server, service,
-                            &(struct http_server_setup){
-                                    .routes = routes,
-                                    .context = d,
-                                    .guard = web_guard,
-                                    .conf = &d->conf->http,
-                            });
-        if (r < 0) {
-                log_error_errno(r, "Cannot set up the HTTP server: %m");
-                goto finish;
-        }
-        d->web.server = d->server;
-        r = web_doors_open(d->server, d->service, &d->tls);
+        r = open_doors(d);
         if (r < 0)
                 goto finish;
         pg_pool_warm(d->backend.pool);
@@ -128,9 +109,8 @@ static void products_reload(void *daemon, const void *conf)
         struct products *d = daemon;
 
         d->conf = conf;
-        d->web.auth = &d->conf->auth;
         task_worker_reload(d->tasks, &d->conf->tasks);
-        http_server_reload(d->server, &d->conf->http);
+        web_reload(&d->web, &d->conf->auth, &d->conf->http);
 }
 
 /* The bell says that somebody left an event in the outbox, or a task for later: relay and worker look. */
@@ -146,7 +126,7 @@ static void products_drain(void *daemon)
 {
         struct products *d = daemon;
 
-        http_server_drain(d->server);
+        web_drain(&d->web);
         task_worker_drain(d->tasks);
         event_relay_drain(d->backend.relay);
 }

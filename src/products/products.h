@@ -15,8 +15,7 @@ struct products_counters {
 };
 
 struct products {
-        struct web_context web_context; /* first: the guard finds it there */
-        struct web web;
+        struct web web;                   /* first: the guard finds it there */
         struct service *service;          /* borrowed */
         const struct products_conf *conf; /* borrowed, replaced by reload */
         struct tasks_topology queues;
@@ -24,8 +23,6 @@ struct products {
         struct web_backend backend;
         struct product_lookup *lookup; /* owned, as all below */
         struct task_worker *tasks;
-        struct net_tls *tls; /* NULL without an https door */
-        struct http_server *server;
         struct products_counters counters;
 };
 

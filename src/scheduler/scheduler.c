@@ -9,7 +9,6 @@
 #include "contract/names.h"
 #include "scheduler/schedule_file.h"
 #include "scheduler/scheduler.h"
-#include "web/web_doors.h"
 
 static const struct mq_exchange exchanges[] = {{EVENTS_EXCHANGE, "topic"}, {NULL}};
 static const struct mq_queue queues[] = {{.name = SCHEDULE_RESULTS_QUEUE, .type = "classic"}, {NULL}};
@@ -89,7 +88,6 @@ static void adopt_options(struct scheduler *d)
 {
         d->ticker.grace_usec = d->conf->scheduler.late_usec;
         d->ticker.lease_usec = d->sender.lease_usec = d->conf->scheduler.retry_usec;
-        d->web.auth = &d->conf->auth;
 }
 
 static int open_servers(struct scheduler *d)
@@ -128,37 +126,16 @@ static int start_parts(struct scheduler *d)
         return 0;
 }
 
-static void describe_web(struct scheduler *d)
-{
-        d->web_context.web = &d->web;
-        d->web = (struct web){
-                .service = d->service,
-                .pool = d->backend.pool,
-                .auth = &d->conf->auth,
-                .dependencies = web_backend_dependencies,
-                .dependency_context = &d->backend,
-                .schemas = schemas,
-                .metrics = scheduler_metrics,
-                .metrics_context = d,
-        };
-}
-
 static int open_doors(struct scheduler *d)
 {
-        int r;
-
-        describe_web(d);
-        r = http_server_new(&d->server, d->service,
-                            &(struct http_server_setup){
-                                    .routes = routes,
-                                    .context = d,
-                                    .guard = web_guard,
-                                    .conf = &d->conf->http,
-                            });
-        if (r < 0)
-                return log_error_errno(r, "Cannot set up the HTTP server: %m");
-        d->web.server = d->server;
-        return web_doors_open(d->server, d->service, &d->tls);
+        return web_open(&d->web, d->service, &d->backend,
+                        &(struct web_setup){
+                                .routes = routes,
+                                .schemas = schemas,
+                                .metrics = scheduler_metrics,
+                                .auth = &d->conf->auth,
+                                .http = &d->conf->http,
+                        });
 }
 
 static void scheduler_free(void *daemon)
@@ -168,8 +145,7 @@ static void scheduler_free(void *daemon)
         if (!d)
                 return;
         d->backend.changed = NULL;
-        http_server_free(d->server);
-        web_done(&d->web);
+        web_close(&d->web);
         clock_watch_stop(&d->clock);
         edit_feed_stop(&d->edits);
         if (d->results.service)
@@ -181,7 +157,6 @@ static void scheduler_free(void *daemon)
         loop_timer_done(&d->files_retry);
         web_backend_close(&d->backend);
         zone_book_done(&d->zones);
-        net_tls_free(d->tls);
         free(d);
 }
 
@@ -216,7 +191,7 @@ static void scheduler_reload(void *daemon, const void *conf)
 
         d->conf = conf;
         adopt_options(d);
-        http_server_reload(d->server, &d->conf->http);
+        web_reload(&d->web, &d->conf->auth, &d->conf->http);
         zone_book_done(&d->zones);
         scheduler_sync_files(d);
 }
@@ -235,7 +210,7 @@ static void scheduler_drain(void *daemon)
 {
         struct scheduler *d = daemon;
 
-        http_server_drain(d->server);
+        web_drain(&d->web);
         ticker_drain(&d->ticker);
         sender_drain(&d->sender);
         result_intake_drain(&d->results);

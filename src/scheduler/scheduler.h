@@ -17,8 +17,7 @@
 #include "web/web_input.h"
 
 struct scheduler {
-        struct web_context web_context; /* first: the guard finds it there */
-        struct web web;
+        struct web web;                    /* first: the guard finds it there */
         struct service *service;           /* borrowed */
         const struct scheduler_conf *conf; /* borrowed, replaced by reload */
         struct web_backend backend;
@@ -31,8 +30,6 @@ struct scheduler {
         struct pg_query files; /* the definitions of our files on their way */
         bool files_are_due;
         struct loop_timer files_retry;
-        struct net_tls *tls; /* NULL without an https door */
-        struct http_server *server;
 };
 
 extern const struct service_daemon scheduler_daemon;

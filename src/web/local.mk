@@ -3,7 +3,6 @@
 
 noinst_LIBRARIES += libweb.a
 libweb_a_SOURCES = \
-	%D%/web.c \
 	%D%/web.h \
 	%D%/web_account.c \
 	%D%/web_account.h \
@@ -13,8 +12,6 @@ libweb_a_SOURCES = \
 	%D%/web_backend.h \
 	%D%/web_cursor.c \
 	%D%/web_cursor.h \
-	%D%/web_doors.c \
-	%D%/web_doors.h \
 	%D%/web_etag.c \
 	%D%/web_etag.h \
 	%D%/web_guard.c \
@@ -24,6 +21,7 @@ libweb_a_SOURCES = \
 	%D%/web_list.c \
 	%D%/web_list.h \
 	%D%/web_metrics.c \
+	%D%/web_open.c \
 	%D%/web_plan.c \
 	%D%/web_plan.h \
 	%D%/web_private.h \

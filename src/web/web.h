@@ -30,26 +30,42 @@ struct web_dependency {
         bool (*is_up)(void *context, const char **ret_reason);
 };
 
+/* The first member of the daemon that is the server's context: guard and health find it there. */
 struct web {
-        struct service *service;    /* borrowed, as all below */
-        struct pg_pool *pool;       /* NULL where a daemon has no database (bridge) */
-        struct auth_hasher *hasher; /* owned; made on the first login */
+        struct service *service;    /* borrowed */
+        struct http_server *server; /* owned, as the next two */
+        struct auth_hasher *hasher; /* made on the first login */
+        struct net_tls *tls;        /* NULL without an https door */
+        struct pg_pool *pool;       /* borrowed, as all below */
         const struct auth_conf *auth;
         struct auth_watch *sessions;               /* of open gRPC streams; NULL where there are none */
         const struct web_dependency *dependencies; /* ends with name NULL */
         void *dependency_context;
-        const struct web_schema *const *schemas; /* the parts of the OpenAPI document; ends with NULL */
-        void (*metrics)(void *context, struct buf *out); /* the daemon's own lines; may be NULL */
-        void *metrics_context;
-        struct http_server *server;
+        const struct web_schema *const *schemas;
+        void (*metrics)(void *daemon, struct buf *out);
         struct log_limit login_limit; /* refused logins are told to the journal, not their every repetition */
 };
 
-/* The guard of http_server_setup. The context of the server must be a struct whose first member is `struct
- * web *`. */
-struct web_context {
-        struct web *web;
+struct web_setup { /* outlives the web, but for `auth` and `http`, which a reload replaces */
+        const struct http_route *const *routes;  /* with web_account_routes and web_health_routes */
+        const struct web_schema *const *schemas; /* the parts of the OpenAPI document; ends with NULL */
+        void (*metrics)(void *daemon, struct buf *out); /* the daemon's own lines */
+        const struct auth_conf *auth;
+        const struct http_conf *http;
 };
+
+struct web_backend;
+
+/* Makes the server and serves the doors that systemd hands over, any number of each: "http", "https" (with
+ * the credentials tls.crt and tls.key) and "admin". 0; -ENOENT: not one was there; -errno. Logs what it
+ * returns; a failure leaves it fit to be closed. */
+int web_open(struct web *w, struct service *service, struct web_backend *b, const struct web_setup *setup);
+void web_reload(struct web *w, const struct auth_conf *auth, const struct http_conf *http);
+void web_drain(struct web *w);
+/* Before the backend; safe on a zeroed one. */
+void web_close(struct web *w);
+
+/* The guard of http_server_setup. */
 void web_guard(struct http_request *r);
 /* The token that the request brings: Authorization, or, for browsers, which cannot set that when they open a
  * WebSocket, the subprotocol "bearer.<token>"; or NULL. Borrowed from the request. */
@@ -68,5 +84,3 @@ struct web_metric {
 void web_metrics(struct buf *out, const struct web_metric *metrics, size_t n);
 /* HELP and TYPE alone, for a family whose samples carry labels and are written by hand. */
 void web_metric_family(struct buf *out, const char *name, const char *type, const char *help);
-
-void web_done(struct web *w);

@@ -38,9 +38,7 @@ static void guard_done(void *p)
 
 struct web *web_of(const struct http_request *r)
 {
-        const struct web_context *context = http_request_context(r);
-
-        return context->web;
+        return http_request_context(r);
 }
 
 const struct auth_identity *web_identity(const struct http_request *r)

@@ -114,10 +114,6 @@ static int on_readyz(struct http_request *r)
         usec_t deadline = usec_add(clock_monotonic_usec(), PING_USEC);
         int k;
 
-        if (!w->pool) {
-                reply_readiness(r, 0);
-                return 0;
-        }
         a = http_request_op(r, sizeof(*a), readiness_done);
         if (!a)
                 return -ENOMEM;

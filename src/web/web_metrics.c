@@ -115,8 +115,6 @@ void web_metrics_write(struct web *w, struct buf *out)
 {
         write_process(out);
         write_http(out, http_server_metrics(w->server));
-        if (w->pool)
-                write_pg(out, w->pool);
-        if (w->metrics)
-                w->metrics(w->metrics_context, out);
+        write_pg(out, w->pool);
+        w->metrics(w, out);
 }

@@ -31,9 +31,7 @@ static void guard_done(void *p)
 
 static struct web *web_of_call(const struct rpc_call *c)
 {
-        const struct web_context *context = rpc_call_context(c);
-
-        return context->web;
+        return rpc_call_context(c);
 }
 
 const struct auth_identity *web_rpc_identity(const struct rpc_call *c)

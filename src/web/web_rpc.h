@@ -10,7 +10,7 @@
 #include "rpc/rpc_server.h"
 
 /* The guard of rpc_server_setup; rpc_method.scope says what http_route.scope does. The context of the server
- * must be a struct whose first member is `struct web *` (struct web_context). */
+ * is a daemon whose first member is its `struct web`, as for HTTP. */
 void web_rpc_guard(struct rpc_call *c);
 /* Never NULL behind the guard; user "" and scopes 0 on a method that is open. */
 const struct auth_identity *web_rpc_identity(const struct rpc_call *c);

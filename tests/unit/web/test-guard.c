@@ -21,7 +21,6 @@
 struct world {
         struct auth_conf auth;
         struct web web;
-        struct web_context context;
         struct http_route route;
         struct http_request request;
 };
@@ -33,10 +32,9 @@ static void world_init(struct world *w, unsigned scope)
         w->auth.anonymous_read = AUTH_ANONYMOUS_LOOPBACK;
         w->web.auth = &w->auth;
         w->web.pool = (struct pg_pool *)w; /* never looked into */
-        w->context.web = &w->web;
         w->route = (struct http_route){"GET", "/", NULL, 0, scope};
         fake_request_init(&w->request, "");
-        w->request.context = &w->context;
+        w->request.context = &w->web;
         w->request.route = &w->route;
 }
 
