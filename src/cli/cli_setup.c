@@ -206,12 +206,13 @@ static int do_steps(struct setup *s)
                 return r;
         if (s->database_is_ours)
                 is_ready = setup_local_database(s);
-        if (s->broker_is_ours)
-                setup_local_broker(s);
         setup_write_config(s);
         setup_write_units(s);
         if (is_ready)
                 migrate(s);
+        /* Last: its tool may take all the time there is, and nothing else needs it. */
+        if (s->broker_is_ours)
+                setup_local_broker(s);
         apply(s);
         return CLI_OK;
 }

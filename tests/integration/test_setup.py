@@ -182,6 +182,17 @@ def test_silent_tools_are_given_up(make_host):
     assert "start RabbitMQ" in done.stdout and "no such node" in done.stdout
 
 
+def test_the_schema_does_not_wait_for_the_broker(make_host, servers):
+    """rabbitmqctl may take all the time that there is."""
+    pg, _ = servers
+    host = make_host(pg=pg)
+    host.script("rabbitmqctl", f"""psql -XAtU postgres -c 'SELECT count(*) FROM product' lonja >'{host.path("seen")}'; exit 69""")
+    code, answer = host.answer()
+    assert code == FAILED
+    assert "migrated the database" in answer["done"]
+    assert host.read("seen") == "0\n"
+
+
 def test_remote_servers(make_host, servers):
     pg, rmq = servers
     conninfo = pg.create_database()
