@@ -20,6 +20,11 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
                "LANG": "C.UTF-8"}
 
 
+def services_of(entries):
+    """Who wrote these entries of the journal."""
+    return {e.get("_SYSTEMD_UNIT") for e in entries}
+
+
 class HostError(RuntimeError):
     """A command failed on a host, or something did not happen there."""
 

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """Lonja as it is installed on a host: its units, doors and clients."""
 
+import contextlib
 import functools
 import socket
 
@@ -37,8 +38,24 @@ class Daemon:
     def try_restart(self):
         self.market.host.run("systemctl", "try-restart", self.unit)
 
+    @contextlib.contextmanager
+    def configured(self, text):
+        """With options of the story's own, in force from the next start on."""
+        file = f"/etc/lonja/{self.word}.conf.d/90-story.conf"
+        self.market.host.write(file, text)
+        try:
+            yield
+        finally:
+            self.market.host.remove(file)
+            self.try_restart()
+
     def wait_awake(self):
         self.market.host.wait(lambda: self.is_awake, f"lonja-{self.word} is awake")
+
+    def wait_asleep(self):
+        """Left by itself, and well."""
+        self.market.host.wait(lambda: not self.is_awake, f"lonja-{self.word} leaves")
+        assert self.market.host.show(self.unit, "Result") == "success"
 
     def address(self, name):
         """(host, port) of a TCP door."""

@@ -8,7 +8,6 @@ import os
 import pytest
 
 import units
-from host import PATIENCE_SEC
 
 SYSTEMD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../systemd")
 SOCKETS = [units.SocketUnit(units.UnitFile(path)) for path in sorted(glob.glob(os.path.join(SYSTEMD, "*.socket")))
@@ -62,16 +61,11 @@ def test_an_operator_needs_no_password(host, lonja):
     host.sh("userdel alice; userdel mallory")
 
 
-def test_a_daemon_leaves_when_idle(host, lonja, began):
+def test_a_daemon_leaves_when_idle(lonja):
     """a daemon that nobody needs leaves, its doors stay, and the next client is served"""
     daemon = lonja.daemons["products"]
-    host.write("/etc/lonja/products.conf.d/90-story.conf", "[Service]\nIdleExitSec=1\n")
-    try:
+    with daemon.configured("[Service]\nIdleExitSec=1\n"):
         daemon.stop()
         assert lonja.ask("GET", "/api/products").status_code == 200
-        host.wait(lambda: not daemon.is_awake, "the catalogue leaves", PATIENCE_SEC)
-        assert host.show(daemon.unit, "Result") == "success"
+        daemon.wait_asleep()
         assert lonja.ask("GET", "/api/products").status_code == 200
-    finally:
-        host.remove("/etc/lonja/products.conf.d/90-story.conf")
-        daemon.stop()

@@ -8,6 +8,8 @@ import uuid
 
 import pytest
 
+from host import services_of
+
 pytestmark = pytest.mark.anywhere
 
 
@@ -16,9 +18,8 @@ def test_one_write_across_daemons(host, lonja, began):
     code = "JR1"
     if lonja.ask("GET", f"/api/products/{code}").status_code == 404:
         lonja.make_product(code)
-    host.write("/etc/lonja/bridge.conf.d/90-story.conf", "[Service]\nLogLevel=debug\n")
     bridge = lonja.daemons["bridge"]
-    try:
+    with bridge.configured("[Service]\nLogLevel=debug\n"):
         bridge.try_restart()
         with socket.create_connection(bridge.address("tcp"), timeout=120) as device:
             device.sendall(b'GET+PRODUCT+{"code":"%s"}+interval=3600\n' % code.encode())
@@ -27,12 +28,9 @@ def test_one_write_across_daemons(host, lonja, began):
             # The bridge looks by itself, too, when its events begin to flow, and may then see a change before its event.
             for _ in range(20):
                 entries = write_and_follow(host, lonja, code, lines)
-                if units_of(entries) == {"lonja-products.service", "lonja-bridge.service"}:
+                if services_of(entries) == {"lonja-products.service", "lonja-bridge.service"}:
                     break
-    finally:
-        host.remove("/etc/lonja/bridge.conf.d/90-story.conf")
-        bridge.try_restart()
-    assert units_of(entries) == {"lonja-products.service", "lonja-bridge.service"}
+    assert services_of(entries) == {"lonja-products.service", "lonja-bridge.service"}
     told = next(e for e in entries if e.get("MESSAGE_ID"))
     assert (told["PRODUCT_CODE"], told["PRIORITY"]) == (code, "6")
 
@@ -46,10 +44,6 @@ def write_and_follow(host, lonja, code, lines):
         assert line, "the bridge has closed the connection"
     host.wait(lambda: any(e.get("MESSAGE_ID") for e in host.journal(f"REQUEST_ID={request_id}")), "the catalogue's line")
     return host.journal(f"REQUEST_ID={request_id}")
-
-
-def units_of(entries):
-    return {e.get("_SYSTEMD_UNIT") for e in entries}
 
 
 def test_reads_are_silent(host, lonja, began):

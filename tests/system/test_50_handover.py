@@ -41,15 +41,11 @@ def test_restart_under_a_stream(host, lonja, product, capsys):
 def test_leaving_when_idle_under_a_stream(host, lonja, product, capsys):
     """a daemon that leaves whenever nobody has asked for a second meets clients at that very moment, and loses none"""
     daemon = lonja.daemons["products"]
-    host.write("/etc/lonja/products.conf.d/90-story.conf", "[Service]\nIdleExitSec=1\n")
     rounds = Rounds(CLIENTS, 0.9, 1.2)
-    try:
+    with daemon.configured("[Service]\nIdleExitSec=1\n"):
         daemon.try_restart()
         with Watcher(host, daemon.unit) as watcher, Stream(lonja, product, CLIENTS, rounds) as stream:
             host.wait(lambda: (watcher.hand_overs >= HAND_OVERS and stream.connections >= CONNECTIONS // 2) or stream.failures,
-                      "ten times idle", 300)
-    finally:
-        host.remove("/etc/lonja/products.conf.d/90-story.conf")
-        daemon.stop()
+                      "ten times idle", 600)
     assert not stream.failures, stream.failures[:10]
     tell(capsys, stream, watcher)
