@@ -26,7 +26,7 @@ from market import Market  # noqa: E402
 NAME = "lonja-system-"
 MOUNTED = "/mnt/lonja"
 # No sentence waits for ever.
-LIMIT_SEC = 900
+LIMIT_SEC = 1800
 
 
 def pytest_addoption(parser):

@@ -5,6 +5,7 @@
 import contextlib
 import functools
 import socket
+import uuid
 
 import requests
 
@@ -143,11 +144,13 @@ class Market:
 
     @property
     def token(self):
-        """Of a session that may do everything; the user is made as an operator would."""
+        """Of a session that may do everything; the user is made as an operator would, anew after each installation, for
+        a database that was kept or restored still has the one before."""
         if self._token is None:
-            self.host.run("lonja", "user", "add", "story", "--scopes", "read,write,admin", input="a long password\n")
+            name, password = f"story-{uuid.uuid4().hex[:8]}", "a long password"
+            self.host.run("lonja", "user", "add", name, "--scopes", "read,write,admin", input=f"{password}\n")
             answer = requests.post(self.url("products", "/api/sessions"), timeout=60,
-                                   json={"username": "story", "password": "a long password"})
+                                   json={"username": name, "password": password})
             assert answer.status_code in (200, 201), answer.text
             self._token = answer.json()["token"]
         return self._token
