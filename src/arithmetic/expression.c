@@ -27,22 +27,30 @@ int tree_spend(struct tree *t, const struct node *node, size_t bits, unsigned we
 
 static int give_up(struct tree *t, const struct node *node)
 {
-        return tree_fail(t, node->at, EXPRESSION_TOO_LARGE,
-                         "its digits cannot be told within the precision that is allowed");
+        return tree_fail(
+                t, node->at, EXPRESSION_UNDECIDED,
+                "so close to zero, or to the middle of two roundings, that its digits cannot be told");
 }
 
-/* Narrower and narrower, until the digits are certain. */
+/* Narrower and narrower, until the digits are certain; or exact after all, then without a value. */
 static int evaluate_real(struct tree *t, unsigned digits, char **ret_value)
 {
-        const struct node *root = &t->nodes[t->n_nodes - 1], *undecided = root;
+        struct node *root = &t->nodes[t->n_nodes - 1];
+        const struct node *undecided = root;
         mpfr_prec_t precision = (mpfr_prec_t)digits * 10 / 3 + GUARD_BITS;
         int r = TREE_UNDECIDED;
 
+        tree_bound_zeros(t);
         for (; r == TREE_UNDECIDED && precision <= PRECISION_MAX; precision *= 2) {
                 undecided = root;
                 r = tree_evaluate_real(t, precision, &undecided);
                 if (r == 0)
                         r = tree_spend(t, root, (size_t)precision, 8);
+                if (r == 0 && mpfr_zero_p(root->low) && mpfr_zero_p(root->high)) {
+                        mpq_init(root->exact); /* zero */
+                        root->is_exact = true;
+                        return 0;
+                }
                 if (r == 0)
                         r = format_real(root->low, root->high, digits, ret_value);
         }
@@ -54,8 +62,11 @@ static int evaluate_root(struct tree *t, unsigned digits, struct expression_resu
         const struct node *root = &t->nodes[t->n_nodes - 1];
         int r;
 
-        if (!root->is_exact)
-                return evaluate_real(t, digits, &ret->value);
+        if (!root->is_exact) {
+                r = evaluate_real(t, digits, &ret->value);
+                if (r < 0 || !root->is_exact)
+                        return r;
+        }
         r = tree_spend(t, root, node_bits(root) + (size_t)digits * 4, 8);
         if (r < 0)
                 return r;
@@ -114,6 +125,8 @@ const char *expression_fault_slug(enum expression_fault fault)
                 return "bad-operand";
         case EXPRESSION_TOO_LARGE:
                 return "result-too-large";
+        case EXPRESSION_UNDECIDED:
+                return "undecided";
         }
         return "invalid-expression";
 }

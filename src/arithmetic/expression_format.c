@@ -139,8 +139,6 @@ int format_real(mpfr_srcptr low, mpfr_srcptr high, unsigned digits, char **ret_v
         char *low_text, *high_text;
         int r = TREE_UNDECIDED;
 
-        if (mpfr_zero_p(low) && mpfr_zero_p(high))
-                return write_decimal(false, "0", 1, 0, digits, ret_value);
         if (mpfr_sgn(low) != mpfr_sgn(high))
                 return TREE_UNDECIDED;
         low_text = mpfr_get_str(NULL, &low_exponent, 10, digits, low, MPFR_RNDN);

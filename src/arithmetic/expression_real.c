@@ -266,7 +266,10 @@ static int evaluate_node(struct tree *t, struct node *node, struct scratch *scra
         if (is_binary(node->kind))
                 b = operand_interval(right, scratch->b);
         r = apply(t, node, interval_of(node), a, b, scratch->product);
-        return r != 0 ? r : check_range(t, node, interval_of(node));
+        if (r != 0)
+                return r;
+        node_prove_zero(node);
+        return check_range(t, node, interval_of(node));
 }
 
 int tree_evaluate_real(struct tree *t, mpfr_prec_t precision, const struct node **ret_undecided)

@@ -25,6 +25,13 @@ enum node_kind {
         NODE_LOG10,
 };
 
+/* A fraction of algebraic integers, expression_zero.c: bounds of their conjugates and of their degree. */
+struct algebraic {
+        bool is_known;
+        uint64_t over_bits, under_bits; /* binary logarithms, rounded up */
+        unsigned n_roots;
+};
+
 struct node {
         enum node_kind kind;
         uint32_t left, right;   /* operands; a function or sign has `left` alone */
@@ -32,6 +39,7 @@ struct node {
         bool is_exact, is_real; /* which of these is set */
         mpq_t exact;
         mpfr_t low, high; /* the true value lies between them */
+        struct algebraic algebraic;
 };
 
 struct tree {
@@ -59,6 +67,10 @@ int tree_spend(struct tree *t, const struct node *node, size_t bits, unsigned we
 
 /* Makes exact whatever can be. */
 int tree_evaluate_exact(struct tree *t);
+/* Once all that can be exact is: prepares for node_prove_zero(). */
+void tree_bound_zeros(struct tree *t);
+/* Makes an interval that must hold nothing but zero zero. */
+void node_prove_zero(struct node *node);
 /* Encloses the rest. 0; TREE_UNDECIDED with the node; -EBADMSG. */
 int tree_evaluate_real(struct tree *t, mpfr_prec_t precision, const struct node **ret_undecided);
 

@@ -10,6 +10,7 @@ libarithmetic_a_SOURCES = \
 	%D%/expression_parse.c \
 	%D%/expression_real.c \
 	%D%/expression_tree.h \
+	%D%/expression_zero.c \
 	%D%/operation.c %D%/operation.h
 
 arithmetic_LIBS = libarithmetic.a $(MPFR_LIBS) $(GMP_LIBS)

@@ -119,7 +119,6 @@ static void test_irrational(void **state)
                 {"(-sqrt(2))^3", 10, "-2.828427125"},
                 {"(-sqrt(2))^-2", 10, "0.5"},
                 {"sqrt(2)^0", 34, "1"},
-                {"0*sqrt(2)", 34, "0"},
                 /* Just beside a tie: 1 + 5e-34 + 1.25e-67. */
                 {"exp(5e-34)", 34, "1.000000000000000000000000000000001"},
                 {"exp(-5e-34)", 34, "0.9999999999999999999999999999999995"},
@@ -131,6 +130,36 @@ static void test_irrational(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
                 assert_value(cases[i].text, cases[i].digits, cases[i].value, NULL, false);
+}
+
+/* Zero is known where all that is irrational are square roots; and what is next to it is not taken for it. */
+static void test_zero(void **state)
+{
+        static const char *const zeros[] = {
+                "0*sqrt(2)",
+                "sqrt(2)*sqrt(2)-2",
+                "sqrt(2)-sqrt(2)",
+                "sqrt(2)+sqrt(3)-sqrt(5+2*sqrt(6))",
+                "sqrt(8)-2*sqrt(2)",
+                "1/sqrt(3)-sqrt(3)/3",
+                "(1+sqrt(5))^10/1024-(123+55*sqrt(5))/2",
+                "(sqrt(2)-1)^-3-(sqrt(2)+1)^3",
+                "sqrt(sqrt(2)*sqrt(2)-2)",
+                "(sqrt(7)-sqrt(7))*exp(1)",
+                "1e-9000*(sqrt(2)*sqrt(2)-2)",
+                "sqrt(1e-3000)*(sqrt(3)-sqrt(3))",
+                "sqrt(1234567/89)-sqrt(1234567)/sqrt(89)",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
+                assert_value(zeros[i], 34, "0", "0", true);
+        assert_value("exp(sqrt(2)*sqrt(2)-2)", 34, "1", NULL, false);
+        assert_value("sqrt(2)*sqrt(2)-2+1e-300", 5, "1e-300", NULL, false);
+        assert_value("sqrt(2+1e-300)-sqrt(2)", 5, "3.5355e-301", NULL, false);
+        assert_value("sqrt(10^40+1)-10^20", 5, "5e-21", NULL, false);
+        /* The smallest that sums of so many roots of such numbers come to. */
+        assert_value("sqrt(10)+sqrt(11)-sqrt(5)-sqrt(18)", 3, "0.000194", NULL, false);
+        assert_value("sqrt(29)+sqrt(43)+sqrt(44)-sqrt(33)-sqrt(37)-sqrt(46)", 3, "-0.0338", NULL, false);
 }
 
 /* An error names what it is and the character where it is. */
@@ -163,8 +192,11 @@ static void test_faults(void **state)
                 {"exp(-1e6)", EXPRESSION_TOO_LARGE, 1},
                 {"exp(1e300)", EXPRESSION_TOO_LARGE, 1},
                 {"exp(exp(exp(10)))", EXPRESSION_TOO_LARGE, 1},
-                {"sqrt(2)*sqrt(2)-2", EXPRESSION_TOO_LARGE, 16},
-                {"1/(sqrt(2)-sqrt(2))", EXPRESSION_TOO_LARGE, 2},
+                {"1/(sqrt(2)-sqrt(2))", EXPRESSION_DIVISION_BY_ZERO, 2},
+                {"ln(sqrt(2)*sqrt(2)-2)", EXPRESSION_BAD_OPERAND, 1},
+                {"ln(2)+ln(3)-ln(6)", EXPRESSION_UNDECIDED, 12},
+                {"1/(exp(1)-exp(1))", EXPRESSION_UNDECIDED, 2},
+                {"ln(2)/ln(2)+5e-34", EXPRESSION_UNDECIDED, 12},
                 {"", EXPRESSION_INVALID, 1},
                 {"  ", EXPRESSION_INVALID, 3},
                 {"\u00d73", EXPRESSION_INVALID, 1},
@@ -261,8 +293,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rational), cmocka_unit_test(test_irrational),
-                cmocka_unit_test(test_faults),   cmocka_unit_test(test_bounds),
-                cmocka_unit_test(test_work),     cmocka_unit_test(test_check),
+                cmocka_unit_test(test_zero),     cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_bounds),   cmocka_unit_test(test_work),
+                cmocka_unit_test(test_check),
         };
 
         return cmocka_run_group_tests(tests, NULL, free_caches);
