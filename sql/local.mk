@@ -14,4 +14,5 @@ dist_sql_DATA = \
 	%D%/0006_tasks.sql \
 	%D%/0007_calculations.sql \
 	%D%/0008_schedules.sql \
+	%D%/0009_suspects.sql \
 	$(NULL)

@@ -13,6 +13,16 @@ static const struct pg_statement attempt_statement = {
         "SELECT is_due, json FROM calculation_attempt($1, $2::int)",
 };
 
+static const struct pg_statement suspect_statement = {
+        "calculation_suspect",
+        "SELECT is_due, error FROM calculation_suspect($1, $2::int, $3, $4, $5, $6::int, $7)",
+};
+
+static const struct pg_statement cleared_statement = {
+        "calculation_cleared",
+        "SELECT calculation_cleared($1)",
+};
+
 void calculation_store_finish(struct pg_query *q, const char *id, const char *state, const char *result,
                               const char *error, pg_query_fn complete)
 {
@@ -28,4 +38,24 @@ void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attem
         pg_query_init(q, &attempt_statement, complete);
         pg_query_text(q, id);
         pg_query_int(q, attempts_max);
+}
+
+void calculation_store_suspect(struct pg_query *q, const char *key, int64_t attempts_max,
+                               const struct calculation_input *input, const char *request_id,
+                               pg_query_fn complete)
+{
+        pg_query_init(q, &suspect_statement, complete);
+        pg_query_text(q, key);
+        pg_query_int(q, attempts_max);
+        pg_query_text(q, input->expression);
+        pg_query_text(q, input->operation);
+        pg_query_text(q, input->operands);
+        pg_query_int(q, input->digits);
+        pg_query_text(q, request_id);
+}
+
+void calculation_store_cleared(struct pg_query *q, const char *key, pg_query_fn complete)
+{
+        pg_query_init(q, &cleared_statement, complete);
+        pg_query_text(q, key);
 }

@@ -2,8 +2,10 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* The worker's two statements about a calculation's row (sql/0005_calculations.sql), both on the WRITE lane.
- */
+/* The worker's statements about a calculation's row (sql/0007_calculations.sql), and about what has none
+ * (sql/0009_suspects.sql), all on the WRITE lane. */
+
+#include "arithmetic/calculation_input.h"
 
 #include "pg/pg_query.h"
 
@@ -14,3 +16,9 @@ void calculation_store_finish(struct pg_query *q, const char *id, const char *st
 /* Counts an attempt. The answer: is it to be computed, and if not, the calculation as it ended. */
 void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attempts_max,
                                pg_query_fn complete);
+/* The same for one without a row. The answer: is it to be computed, and if not, its error. */
+void calculation_store_suspect(struct pg_query *q, const char *key, int64_t attempts_max,
+                               const struct calculation_input *input, const char *request_id,
+                               pg_query_fn complete);
+/* It has ended like any other. */
+void calculation_store_cleared(struct pg_query *q, const char *key, pg_query_fn complete);

@@ -12,8 +12,6 @@
 
 /* The database is away, or did not like it: the next try. */
 #define PAUSE_USEC USEC_PER_SEC
-/* One statement may wait so long for a connection before we look again whether we are to leave. */
-#define RECORD_USEC (10 * USEC_PER_SEC)
 
 static void begin_recording(struct job *j);
 
@@ -56,19 +54,36 @@ void job_requeue(struct job *j)
 
 /* ---- Answering ---- */
 
+static void on_cleared(struct pg_query *q)
+{
+        job_end(container_of(q, struct job, query));
+}
+
+/* Nobody waits for it any more. A suspect that ended is none: otherwise the sweep forgets it in a day. */
+static void end_unkept(struct job *j)
+{
+        job_ack(j);
+        if (*j->suspect && !j->is_parked) {
+                calculation_store_cleared(&j->query, j->suspect, on_cleared);
+                if (pg_query_submit(&j->query, j->calculator->pool, PG_LANE_WRITE,
+                                    usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC)) == 0)
+                        return;
+        }
+        job_end(j);
+}
+
 static void on_published(struct mq_publish *p)
 {
         struct job *j = container_of(p, struct job, publish);
 
         /* Without a row the answer was the result: it is computed again for whoever still waits. A queue that
          * is gone (-EHOSTUNREACH) has nobody waiting behind it. */
-        if (!j->id && p->status != 0 && p->status != -EHOSTUNREACH) {
+        if (j->id)
+                job_end(j);
+        else if (p->status == 0 || p->status == -EHOSTUNREACH)
+                end_unkept(j);
+        else
                 job_requeue(j);
-                return;
-        }
-        if (!j->id)
-                job_ack(j);
-        job_end(j);
 }
 
 static void answer(struct job *j, const char *body, size_t n)
@@ -92,10 +107,9 @@ static void answer(struct job *j, const char *body, size_t n)
                 return;
         if (j->id)
                 job_end(j);
-        else if (r == -EINVAL) { /* nobody can be answered at such an address */
-                job_ack(j);
-                job_end(j);
-        } else
+        else if (r == -EINVAL) /* nobody can be answered at such an address */
+                end_unkept(j);
+        else
                 job_requeue(j);
 }
 
@@ -103,7 +117,10 @@ static void answer_unkept(struct job *j)
 {
         _cleanup_(buf_done) struct buf body = BUF_EMPTY;
 
-        calculation_answer_write(&body, &j->computation.input, j->result_json ? "done" : "failed",
+        calculation_answer_write(&body, &j->computation.input,
+                                 j->is_parked     ? "parked"
+                                 : j->result_json ? "done"
+                                                  : "failed",
                                  j->result_json, j->error_json);
         if (buf_error(&body) < 0)
                 job_requeue(j);
@@ -114,7 +131,7 @@ static void answer_unkept(struct job *j)
 /* ---- Recording ---- */
 
 /* The row is final: the message has done its duty, and whoever waits is told at once. */
-static void recorded(struct job *j, const char *json, size_t n)
+void job_recorded(struct job *j, const char *json, size_t n)
 {
         job_ack(j);
         if (n > 0 && j->reply_to)
@@ -160,7 +177,7 @@ static void on_recorded(struct pg_query *q)
                 pause_job(j);
         } else {
                 log_recorded(j);
-                recorded(j, pg_row_text(q, 0, 0), pg_row_size(q, 0, 0));
+                job_recorded(j, pg_row_text(q, 0, 0), pg_row_size(q, 0, 0));
         }
 }
 
@@ -172,7 +189,7 @@ static void begin_recording(struct job *j)
         calculation_store_finish(&j->query, j->id, j->result_json ? "done" : "failed", j->result_json,
                                  j->error_json, on_recorded);
         if (pg_query_submit(&j->query, c->pool, PG_LANE_WRITE,
-                            usec_add(clock_monotonic_usec(), RECORD_USEC)) < 0)
+                            usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC)) < 0)
                 pause_job(j);
 }
 
@@ -205,7 +222,7 @@ static int write_outcome(struct job *j)
         return j->result_json ? 0 : -ENOMEM;
 }
 
-static void leave_turn(struct job *j)
+void job_leave_turn(struct job *j)
 {
         struct job_queue *q = &j->calculator->jobs;
 
@@ -219,7 +236,7 @@ static void on_computed(struct computation *computation)
         struct job *j = container_of(computation, struct job, computation);
         struct calculator *c = j->calculator;
 
-        leave_turn(j);
+        job_leave_turn(j);
         if (write_outcome(j) < 0) {
                 job_requeue(j);
         } else {
@@ -230,7 +247,7 @@ static void on_computed(struct computation *computation)
         job_start_waiting(c);
 }
 
-static void compute(struct job *j)
+void job_compute(struct job *j)
 {
         j->state = JOB_COMPUTING;
         j->computation.work_usec = j->calculator->conf->calculator.work_max_msec * USEC_PER_MSEC;
@@ -238,39 +255,7 @@ static void compute(struct job *j)
         computation_submit(&j->computation, j->calculator->offload);
 }
 
-/* ---- Attempts ---- */
-
-static void on_attempted(struct pg_query *q)
-{
-        struct job *j = container_of(q, struct job, query);
-        struct calculator *c = j->calculator;
-
-        if (q->status == 0 && pg_query_rows(q) == 1 && pg_row_bool(q, 0, 0)) {
-                compute(j);
-                return;
-        }
-        leave_turn(j);
-        if (q->status < 0 || pg_query_rows(q) != 1) {
-                job_requeue(j); /* to the end of the queue: that is pause enough */
-        } else {
-                c->counters.n_repeated++;
-                recorded(j, pg_row_text(q, 0, 1), pg_row_size(q, 0, 1));
-        }
-        job_start_waiting(c);
-}
-
-static void begin_attempt(struct job *j)
-{
-        struct calculator *c = j->calculator;
-
-        j->state = JOB_ATTEMPTING;
-        calculation_store_attempt(&j->query, j->id, (int64_t)c->conf->calculator.attempts_max, on_attempted);
-        if (pg_query_submit(&j->query, c->pool, PG_LANE_WRITE,
-                            usec_add(clock_monotonic_usec(), RECORD_USEC)) == 0)
-                return;
-        leave_turn(j);
-        job_requeue(j);
-}
+/* ---- Beginning ---- */
 
 /* By this host's clock; the database's decides. */
 static bool is_late(const struct job *j)
@@ -290,10 +275,10 @@ static void start_job(struct job *j)
         list_append(&q->active, &j->link);
         q->n_computing++;
         q->is_alone = j->is_alone = j->was_delivered_before;
-        if (j->id && (j->was_delivered_before || is_late(j)))
-                begin_attempt(j);
+        if (j->was_delivered_before || (j->id && is_late(j)))
+                job_begin_attempt(j);
         else
-                compute(j);
+                job_compute(j);
 }
 
 /* In order; one that must be alone waits for those before it and holds up those behind. */

@@ -15,9 +15,11 @@
  * and whoever waits is told.  Not kept: the answer is all there is, and the message is acked when the broker
  * has it.
  *
- * Who was delivered before may be what killed its worker: it is computed alone, and counted in its row
- * before. Others that were merely in the same hand are counted, too, but only when they begin: random crashes
- * do not add up. */
+ * Who was delivered before may be what killed its worker: it is computed alone, and counted before, in its
+ * row or, as a suspect, by a digest of the message.  Others that were merely in the same hand are counted,
+ * too, but only when they begin: random crashes do not add up. */
+
+#include "auth/auth_digest.h"
 
 #include "base/list.h"
 #include "calculator/computation.h"
@@ -25,6 +27,9 @@
 #include "mq/mq_publish.h"
 #include "pg/pg_query.h"
 #include "service/loop.h"
+
+/* One statement may wait so long for a connection before we look again whether we are to leave. */
+#define JOB_STATEMENT_USEC (10 * USEC_PER_SEC)
 
 struct calculator;
 
@@ -36,7 +41,8 @@ struct job {
         enum job_state state;
         uint64_t tag;
         unsigned generation;
-        bool was_delivered_before, is_alone;
+        bool was_delivered_before, is_alone, is_parked;
+        char suspect[AUTH_DIGEST_HEX_SIZE];           /* not kept and delivered before; "" else */
         char *id;                                     /* owned; the row, or NULL when it is not kept */
         char *reply_to, *correlation_id, *request_id; /* owned; may be NULL */
         struct computation computation;
@@ -60,6 +66,13 @@ void job_accept(struct calculator *c, const struct mq_delivery *d);
 void job_queue_drain(struct calculator *c);
 /* For job_accept.c: begins what may begin. */
 void job_start_waiting(struct calculator *c);
+/* Its turn: counts an attempt and computes, or tells what it came to before. */
+void job_begin_attempt(struct job *j);
+void job_compute(struct job *j);
+/* Lets others compute. */
+void job_leave_turn(struct job *j);
+/* The row is final, `json`. */
+void job_recorded(struct job *j, const char *json, size_t n);
 /* Records or answers result_json or error_json. */
 void job_tell(struct job *j);
 void job_end(struct job *j);

@@ -9,7 +9,8 @@ libcalculator_a_SOURCES = \
 	%D%/calculator_tasks.c %D%/calculator_tasks.h \
 	%D%/computation.c %D%/computation.h \
 	%D%/job.c %D%/job.h \
-	%D%/job_accept.c
+	%D%/job_accept.c \
+	%D%/job_attempt.c
 
 sbin_PROGRAMS += lonja-calculator
 lonja_calculator_SOURCES = %D%/main.c

@@ -26,6 +26,7 @@ static const struct trim {
          "SELECT calculation_trim(make_interval(secs => $2::float8), $1::int)",
          2,
          {PARAM_BATCH, PARAM_KEEP_SEC}},
+        {"attempts at calculations", "SELECT calculation_suspect_trim($1::int)", 1, {PARAM_BATCH}},
         {"events",
          "SELECT event_trim(make_interval(secs => $2::float8), $3::bigint, $1::int)",
          3,

@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	%D%/test_schedules_kill.py \
 	%D%/test_sweep.py \
 	%D%/test_tasks.py \
+	%D%/test_tasks_calculator.py \
 	%D%/test_tasks_http.py \
 	%D%/test_pg.py \
 	%D%/test_products.py \

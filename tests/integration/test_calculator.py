@@ -43,6 +43,7 @@ def test_an_operation_is_an_expression(client):
 @pytest.mark.parametrize("expression, slug, position", [
     ("1/0", "division-by-zero", 2),
     ("1 + sqrt(-1)", "bad-operand", 5),
+    ("ln(2) + ln(3) - ln(6)", "undecided", 15),
     ("2^99999999", "result-too-large", 2),
 ])
 def test_an_error_has_a_type_and_a_position(client, expression, slug, position):
@@ -261,6 +262,46 @@ def test_what_kills_its_worker_is_parked(make_lonja):
     assert "2 times" in body["error"]["detail"]
     assert [c["id"] for c in client.list(state="parked")["results"]] == [made["id"]]
     assert client.submit({"expression": "2+2"}, wait="60s").json()["state"] == "done"
+
+
+def give_back(rpc, body):
+    """Asks, and lets the message come as one that was delivered before."""
+    identifier = rpc.send(body)
+    method = wait_for(lambda: rpc.channel.basic_get(rpc.QUEUE)[0])
+    rpc.channel.basic_reject(method.delivery_tag, requeue=True)
+    return identifier
+
+
+def test_what_nobody_keeps_is_parked_too(make_lonja):
+    """Plain AMQP RPC, whose message has no row: as many attempts, and shown among the others."""
+    lonja = make_lonja(config={"calculator": {"Calculator": {"MaxAttempts": "2"}}})
+    calculator = lonja.daemon("calculator")
+    suspects = "SELECT coalesce(sum(attempts), 0) FROM calculation_suspect"
+    Client(lonja).submit({"expression": "1+1"}, wait="60s")
+    with Rpc(lonja) as rpc:
+        calculator.stop()
+        innocent = give_back(rpc, "3*3")
+        assert rpc.call("1+1")["state"] == "done" and rpc.wait([innocent])[0]["result"]["value"] == "9"
+        wait_for(lambda: lonja.psql(suspects) == "0")  # it was counted, and has ended
+        calculator.stop()
+        poison = give_back(rpc, json.dumps({"operation": "multiply", "operands": ["7", "7"]}))
+        with Held(lonja, ("calculation_suspect", "NEW.attempts > 0"), "INSERT OR UPDATE") as held:
+            for attempts in ("1", "2"):
+                calculator.start()
+                held.wait(1)  # about to be counted; it shall not live to compute
+                calculator.pause()
+                held.unlock()
+                wait_for(lambda n=attempts: lonja.psql(suspects) == n)
+                held.lock()
+                calculator.kill9()
+        answer = rpc.call("2+2"), rpc.wait([poison])[0]
+        assert answer[0]["state"] == "done" and answer[1]["state"] == "parked"
+        assert answer[1]["error"] == {"type": "urn:lonja:problem:parked",
+                                      "detail": "the worker ended 2 times while it computed this"}
+        wait_for(lambda: rpc.channel.queue_declare(rpc.QUEUE, passive=True).method.message_count == 0)
+    parked, = Client(lonja).list(state="parked")["results"]
+    assert parked["expression"] == "7 * 7" and parked["operands"] == ["7", "7"] and parked["error"] == answer[1]["error"]
+    assert parked["id"] in lonja.run("calc", "parked").stdout
 
 
 def test_a_lost_message_is_sent_again(make_lonja):
