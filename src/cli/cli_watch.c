@@ -7,7 +7,6 @@
  * first answer. Only a bridge that stays away ends the watch. */
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/cli_address.h"
 #include "cli/cli_fields.h"
 #include "cli/cli_http.h"
 #include "cli/cli_problem.h"
@@ -35,8 +35,8 @@ struct watch {
         struct cli_until *until; /* owned; NULL: none */
         uint64_t count;          /* 0: no limit */
         char *token;             /* owned; NULL: none */
-        char *host, *port;       /* owned */
-        struct buf request;      /* AUTH, if any, and GET */
+        struct cli_address address;
+        struct buf request; /* AUTH, if any, and GET */
         struct buf in;
         int fd; /* owned */
         usec_t away_since_usec;
@@ -160,28 +160,6 @@ static void read_lines(struct watch *w)
 
 /* ---- the connection ---- */
 
-static int connect_bridge(struct watch *w)
-{
-        const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-        struct addrinfo *found = NULL;
-        int r;
-
-        r = getaddrinfo(w->host, w->port, &hints, &found);
-        if (r != 0) {
-                over(w, cli_fail(CLI_UNREACHABLE, "%s: %s", w->host, gai_strerror(r)));
-                return -EHOSTUNREACH;
-        }
-        r = -EHOSTUNREACH;
-        for (const struct addrinfo *a = found; a && r < 0; a = a->ai_next) {
-                w->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-                r = w->fd >= 0 && connect(w->fd, a->ai_addr, a->ai_addrlen) == 0 ? 0 : -errno;
-                if (r < 0)
-                        w->fd = fd_close(w->fd);
-        }
-        freeaddrinfo(found);
-        return r;
-}
-
 static int send_request(struct watch *w)
 {
         const char *p = buf_bytes(&w->request);
@@ -216,15 +194,15 @@ static void serve(struct watch *w)
 }
 
 /* Away for too long? Tells why, once, and waits a little. */
-static void stay_away(struct watch *w, int error)
+static void stay_away(struct watch *w, const char *reason)
 {
         usec_t now = clock_monotonic_usec();
 
         if (w->away_since_usec == 0)
                 w->away_since_usec = now;
         if (w->n_answers == 0 || now > w->away_since_usec + AWAY_MAX_USEC) {
-                over(w, cli_fail(CLI_UNREACHABLE, "the bridge at %s:%s: %s", w->host, w->port,
-                                 error < 0 ? strerror(-error) : "closed the connection"));
+                over(w, cli_fail(CLI_UNREACHABLE, "the bridge at %s:%s: %s", w->address.host, w->address.port,
+                                 reason));
                 return;
         }
         (void)poll(NULL, 0, RETRY_MSEC);
@@ -232,18 +210,20 @@ static void stay_away(struct watch *w, int error)
 
 static void run(struct watch *w)
 {
+        const char *reason;
         int r;
 
         while (!w->is_over) {
-                r = connect_bridge(w);
-                if (r >= 0) {
+                w->fd = cli_address_connect(&w->address, &reason);
+                if (w->fd >= 0) {
                         r = send_request(w);
+                        reason = r < 0 ? strerror(-r) : "closed the connection";
                         if (r >= 0)
                                 serve(w);
                         w->fd = fd_close(w->fd);
                 }
                 if (!w->is_over)
-                        stay_away(w, r);
+                        stay_away(w, reason);
         }
 }
 
@@ -275,26 +255,19 @@ static int read_until(struct watch *w)
         return r < 0 ? cli_fail(CLI_FAILED, "out of memory") : CLI_OK;
 }
 
-/* "host:port", "[::1]:port", "host". */
 static int read_address(struct watch *w)
 {
-        const char *text = cli_option(w->cli, "bridge"), *colon, *end;
+        const char *text = cli_option(w->cli, "bridge");
+        int r;
 
         if (!text)
                 text = getenv("LONJA_BRIDGE");
         if (!text || !*text)
                 text = CLI_DEFAULT_BRIDGE;
-        if (*text == '[') {
-                end = strchr(++text, ']');
-                colon = end && end[1] == ':' ? end + 1 : NULL;
-        } else {
-                end = colon = strrchr(text, ':');
-        }
-        if (!end || end == text || !colon || !colon[1])
+        r = cli_address_parse(&w->address, text);
+        if (r == -EINVAL)
                 return cli_fail(CLI_USAGE, "the bridge is HOST:PORT, not '%s'", text);
-        w->host = memdup_str(text, (size_t)(end - text));
-        w->port = strdup(colon + 1);
-        return w->host && w->port ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
+        return r < 0 ? cli_fail(CLI_FAILED, "out of memory") : CLI_OK;
 }
 
 static int make_request(struct watch *w, uint64_t interval)
@@ -341,8 +314,7 @@ int cli_products_watch(struct cli *cli)
         }
         cli_until_free(w.until);
         free(w.token);
-        free(w.host);
-        free(w.port);
+        cli_address_done(&w.address);
         buf_done(&w.request);
         buf_done(&w.in);
         return exit;

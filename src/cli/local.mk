@@ -5,6 +5,8 @@ noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	%D%/cli.c \
 	%D%/cli.h \
+	%D%/cli_address.c \
+	%D%/cli_address.h \
 	%D%/cli_args.c \
 	%D%/cli_args.h \
 	%D%/cli_calc.c \
@@ -16,6 +18,8 @@ libcli_a_SOURCES = \
 	%D%/cli_events.c \
 	%D%/cli_fields.c \
 	%D%/cli_fields.h \
+	%D%/cli_grpc.c \
+	%D%/cli_grpc.h \
 	%D%/cli_http.c \
 	%D%/cli_http.h \
 	%D%/cli_list.c \
@@ -29,6 +33,8 @@ libcli_a_SOURCES = \
 	%D%/cli_progress.c \
 	%D%/cli_progress.h \
 	%D%/cli_record.c \
+	%D%/cli_record.h \
+	%D%/cli_record_watch.c \
 	%D%/cli_secret.c \
 	%D%/cli_secret.h \
 	%D%/cli_setup.c \
@@ -58,5 +64,5 @@ $(libcli_a_OBJECTS): src/pg/schema_version.h
 
 bin_PROGRAMS += lonja
 lonja_SOURCES = %D%/main.c
-lonja_LDADD = libcli.a libauth.a libfetch.a libpg.a libmq.a libnet.a libservice.a libcontract.a libjson.a libbase.a \
-	$(PQ_LIBS) $(RABBITMQ_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
+lonja_LDADD = libcli.a libauth.a librpc.a libproto.a libfetch.a libpg.a libmq.a libnet.a libservice.a libcontract.a libjson.a libbase.a \
+	$(PQ_LIBS) $(RABBITMQ_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(GNUTLS_LIBS) $(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)

@@ -80,3 +80,24 @@ enum grpc_code grpc_code_of_problem(unsigned status, const char *slug)
                 return GRPC_OK;
         return status >= 400 && status < 500 ? GRPC_INVALID_ARGUMENT : GRPC_UNKNOWN;
 }
+
+enum grpc_code grpc_code_of_http(unsigned status)
+{
+        switch (status) {
+        case 400:
+                return GRPC_INTERNAL;
+        case 401:
+                return GRPC_UNAUTHENTICATED;
+        case 403:
+                return GRPC_PERMISSION_DENIED;
+        case 404:
+                return GRPC_UNIMPLEMENTED;
+        case 429:
+        case 502:
+        case 503:
+        case 504:
+                return GRPC_UNAVAILABLE;
+        default:
+                return GRPC_UNKNOWN;
+        }
+}

@@ -28,5 +28,7 @@ enum grpc_code {
 
 /* "NOT_FOUND"; "UNKNOWN" for a number that is none. */
 const char *grpc_code_name(enum grpc_code code);
+/* For an answer that is HTTP's alone, without a grpc-status (grpc/doc/http-grpc-status-mapping.md). */
+enum grpc_code grpc_code_of_http(unsigned status);
 /* For a problem with this HTTP status; slugs that say more than their status come first. slug may be NULL. */
 enum grpc_code grpc_code_of_problem(unsigned status, const char *slug);

@@ -2,8 +2,6 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,9 +11,6 @@
 
 #define ACCEPT_BURST 64             /* per loop turn: a flood must not starve those who are connected */
 #define SHORTAGE_PAUSE USEC_PER_SEC /* after EMFILE: nothing frees descriptors faster by our spinning */
-#define KEEPALIVE_IDLE_SEC 60       /* a peer that lost its power is noticed after 60 + 3 * 20 s */
-#define KEEPALIVE_INTERVAL_SEC 20
-#define KEEPALIVE_PROBES 3
 
 static void on_ready(struct loop_io *io, uint32_t revents);
 static void on_pause_over(struct loop_timer *t);
@@ -41,21 +36,6 @@ static void on_pause_over(struct loop_timer *t)
         watch(container_of(t, struct net_acceptor, pause));
 }
 
-static void set_option(int fd, int level, int option, int value)
-{
-        /* Comfort only; a Unix socket knows none of these. */
-        (void)setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-static void set_tcp_options(int fd)
-{
-        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-}
-
 /* 0: one was accepted or had left before; 1: nobody waits; -errno: not now. */
 static int accept_one(struct net_acceptor *a)
 {
@@ -76,7 +56,7 @@ static int accept_one(struct net_acceptor *a)
         if (r < 0)
                 return 0; /* it has been reset already */
         if (peer.uid == (uid_t)-1)
-                set_tcp_options(fd);
+                net_tune(fd);
         a->n_open++;
         a->accepted(a, TAKE_FD(fd), &peer);
         return 0;

@@ -4,11 +4,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "net/net_address.h"
+
+#define KEEPALIVE_IDLE_SEC 60 /* a peer that lost its power is noticed after 60 + 3 * 20 s */
+#define KEEPALIVE_INTERVAL_SEC 20
+#define KEEPALIVE_PROBES 3
 
 static bool is_v4_loopback(const uint8_t *bytes)
 {
@@ -83,4 +88,19 @@ int net_peer_from_fd(int fd, bool admin_door, struct net_peer *ret)
                 return r;
         *ret = peer;
         return 0;
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+        /* Comfort only; a Unix socket knows none of these. */
+        (void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+void net_tune(int fd)
+{
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 }

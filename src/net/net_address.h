@@ -16,4 +16,6 @@ struct net_peer {
         uid_t uid;        /* SO_PEERCRED on AF_UNIX, else -1; for logs only */
 };
 
+/* What every connection of ours has: no Nagle, keep-alive. Harmless on a Unix socket. */
+void net_tune(int fd);
 int net_peer_from_fd(int fd, bool admin_door, struct net_peer *ret);

@@ -10,6 +10,7 @@
  * EPOLLHUP and EPOLLERR cannot be masked, so a connection that hung up in both directions is ended at once,
  * even if reading pauses: nobody is left to answer. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <string.h>
@@ -277,10 +278,25 @@ static void on_ready(struct loop_io *io, uint32_t revents)
                 update_events(s);
 }
 
+/* An address is no name for SNI (RFC 6066 section 3), but a certificate may be for one. */
+static int expect_host(struct net_stream *s, const char *host)
+{
+        struct in6_addr address;
+
+        gnutls_session_set_verify_cert(s->tls, host, 0);
+        if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
+                return 0;
+        return gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, host, strlen(host));
+}
+
 static int start_tls(struct net_stream *s, struct net_tls *tls)
 {
+        unsigned side = tls->host ? GNUTLS_CLIENT : GNUTLS_SERVER;
+
         s->handshaking = true;
-        if (gnutls_init(&s->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
+        if (gnutls_init(&s->tls, side | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
+                return -ENOMEM;
+        if (tls->host && expect_host(s, tls->host) < 0)
                 return -ENOMEM;
         if (gnutls_priority_set(s->tls, tls->priority) < 0 ||
             gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0)
@@ -306,7 +322,7 @@ int net_stream_open(struct net_stream *s, sd_event *loop, int fd, struct net_tls
                 .handler = handler, .loop = loop, .fd = fd, .in_max = in_max, .is_open = true};
         r = tls ? start_tls(s, tls) : 0;
         if (r == 0)
-                r = loop_io_start(&s->io, loop, fd, EPOLLIN, on_ready);
+                r = loop_io_start(&s->io, loop, fd, tls && tls->host ? EPOLLOUT : EPOLLIN, on_ready);
         if (r < 0)
                 net_stream_close(s);
         return r;

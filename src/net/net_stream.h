@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* One connection, plain or TLS (server side): buffered, non-blocking, small when idle.
+/* One connection, plain or TLS, at either end: buffered, non-blocking, small when idle.
  *
  * Buffers are allocated when bytes are there and freed when they are empty, so that an idle connection costs
  * this struct and little more. `received` is called with everything unread; it consumes what it can by
@@ -43,7 +43,8 @@ struct net_stream {
         bool is_open, read_ended, closing, write_ended, handshaking, write_blocked, above_water;
 };
 
-/* Consumes fd, also on failure. `tls` NULL for plain; it must live as long as the stream. */
+/* Consumes fd, also on failure; it may still be connecting. `tls` NULL for plain; it must live as long as the
+ * stream. */
 int net_stream_open(struct net_stream *s, sd_event *loop, int fd, struct net_tls *tls, size_t in_max,
                     const struct net_stream_handler *handler);
 /* Everything unread. */

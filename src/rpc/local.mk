@@ -9,10 +9,17 @@ librpc_a_SOURCES = \
 	%D%/proto_wire.c \
 	%D%/proto_wire.h \
 	%D%/rpc_answer.c \
+	%D%/rpc_ask.c \
 	%D%/rpc_call.c \
 	%D%/rpc_call.h \
+	%D%/rpc_client.c \
+	%D%/rpc_client.h \
+	%D%/rpc_client_internal.h \
+	%D%/rpc_client_session.c \
 	%D%/rpc_connection.c \
 	%D%/rpc_health.c \
+	%D%/rpc_header.c \
+	%D%/rpc_header.h \
 	%D%/rpc_internal.h \
 	%D%/rpc_codec.c \
 	%D%/rpc_codec.h \

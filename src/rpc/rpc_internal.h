@@ -37,10 +37,10 @@
 #include "net/net_stream.h"
 #include "rpc/grpc_frame.h"
 #include "rpc/rpc_codec.h"
+#include "rpc/rpc_header.h"
 #include "rpc/rpc_server.h"
 
-#define RPC_METADATA_MAX 16384    /* bytes of a request's headers as HTTP/2 counts them; a token takes 100 */
-#define RPC_METADATA_COUNT_MAX 64 /* of them */
+#define RPC_METADATA_COUNT_MAX 64 /* headers of a request */
 #define RPC_SLAB_BYTES 1536       /* most calls' metadata, operation and guard */
 #define RPC_SPARE_MAX 128         /* calls kept for reuse: a busy turn of the loop */
 #define RPC_LOG_FIELDS_MAX 4
@@ -53,11 +53,6 @@
 /* Of a call's output: ask the handler for more; tell it to wait. */
 #define RPC_LOW_WATER (64 * 1024)
 #define RPC_HIGH_WATER (256 * 1024)
-
-struct rpc_header {
-        struct rpc_header *next;
-        const char *name, *value; /* in the arena */
-};
 
 struct rpc_entry { /* of the method table */
         struct map_entry entry;

@@ -13,8 +13,6 @@
 #include "base/str.h"
 #include "rpc/rpc_internal.h"
 
-#define HEADER_OVERHEAD 32 /* RFC 9113 section 10.5.1 */
-
 /* ---- metadata ---- */
 
 static bool is_name(const char *name, size_t size, const char *wanted)
@@ -47,27 +45,21 @@ void rpc_receive_header(struct rpc_call *c, const uint8_t *name, size_t name_siz
                         size_t value_size)
 {
         struct rpc_header *h;
-        const char *text;
 
-        c->header_bytes += name_size + value_size + HEADER_OVERHEAD;
+        c->header_bytes += name_size + value_size + RPC_HEADER_OVERHEAD;
         if (c->header_bytes > RPC_METADATA_MAX || c->n_headers == RPC_METADATA_COUNT_MAX)
                 c->is_too_large = true;
         if (c->is_too_large)
                 return;
-        text = arena_memdup_str(&c->arena, value, value_size);
-        if (text && name_size > 0 && name[0] == ':') {
-                take_pseudo(c, (const char *)name, name_size, text);
+        if (name_size > 0 && name[0] == ':') {
+                take_pseudo(c, (const char *)name, name_size, arena_memdup_str(&c->arena, value, value_size));
                 return;
         }
-        h = arena_alloc(&c->arena, sizeof(*h));
-        if (h) {
-                h->name = arena_memdup_str(&c->arena, name, name_size);
-                h->value = text;
-        }
-        if (!h || !h->name || !text)
-                c->is_too_large = true;
-        else
+        h = rpc_header_new(&c->arena, name, name_size, value, value_size);
+        if (h)
                 take_header(c, h);
+        else
+                c->is_too_large = true;
 }
 
 /* False: answered. */
@@ -115,7 +107,7 @@ static bool check_limits(struct rpc_call *c)
 {
         struct rpc_server *s = c->server;
 
-        if (s->is_stopping) {
+        if (s->is_stopping || (s->drain_usec != 0 && c->method->flags & RPC_METHOD_ENDLESS)) {
                 rpc_call_error(c, -ECANCELED);
                 return false;
         }

@@ -2,13 +2,20 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """lonja record: adding, listing, watching."""
 
+import concurrent.futures
 import json
 import re
 import subprocess
 
+import grpc
+import pytest
+
+import grpcs
 from records import Records
+from rpcprobe import make_certificate
 
 OK, FAILED, USAGE, UNREACHABLE = range(4)
+FORBIDDEN = 6
 
 
 def test_add(lonja):
@@ -63,3 +70,110 @@ def test_watch_begins_with_the_next(lonja):
 def test_unreachable(lonja):
     done = lonja.run("record", "list", "--url=http://127.0.0.1:1", check=False)
     assert done.returncode == UNREACHABLE
+    done = lonja.run("record", "watch", "--grpc=127.0.0.1:1", check=False)
+    assert done.returncode == UNREACHABLE and done.stdout == ""
+
+
+def test_watch_over_tls(make_lonja):
+    lonja = make_lonja(tls=True)
+    made = Records(lonja).add("secret").json()
+    where = "--grpc=grpcs://{}:{}".format(*lonja.gateway_grpc_tls)
+    done = lonja.run("record", "watch", "--json", "--since=0", "--count=1", where, f"--ca-file={lonja.ca_file}")
+    assert json.loads(done.stdout) == made
+    done = lonja.run("record", "watch", "--since=0", "--count=1", where, check=False)
+    assert done.returncode == UNREACHABLE and "TLS failed" in done.stderr
+
+
+def test_watch_without_the_right(make_lonja):
+    lonja = make_lonja(config={"lonja": {"Auth": {"AnonymousRead": "no"}}})
+    Records(lonja).add("mine")
+    done = lonja.run("record", "watch", "--since=0", "--count=1", check=False)
+    assert done.returncode == FORBIDDEN and "authentication-required" in done.stderr
+    done = lonja.run("record", "watch", "--since=0", "--count=1", env={"LONJA_TOKEN": lonja.token})
+    assert done.stdout.rstrip().endswith("mine")
+
+
+class Foreign:
+    """A gateway of python3-grpcio: `script` is called with each request and the context."""
+
+    def __init__(self, script, credentials=None):
+        self.protos = grpcs.lonja_protos()
+        self.record = self.protos.message("lonja.v1.Record")
+        self.requests = []
+        self.script = script
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        handler = grpc.unary_stream_rpc_method_handler(
+            self.watch, self.protos.message("lonja.v1.WatchRecordsRequest").FromString, self.record.SerializeToString)
+        self.server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("lonja.v1.Records", {"Watch": handler}),))
+        self.port = (self.server.add_secure_port("127.0.0.1:0", credentials) if credentials else
+                     self.server.add_insecure_port("127.0.0.1:0"))
+        self.server.start()
+
+    def watch(self, request, context):
+        self.requests.append((request.WhichOneof("begin"), request.since))
+        context.send_initial_metadata((("lonja-since", str(request.since)),))
+        yield from self.script(self, request, context)
+
+    def make(self, total, message="m"):
+        return self.record(id=total, total=total, message=message, client_type="GRPC", created_at="2026-11-22T03:35:00Z")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+
+
+def totals(text):
+    return [json.loads(line)["total"] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("with_tls", [False, True])
+def test_a_foreign_server_that_comes_and_goes(lonja, tmp_path, with_tls):
+    """Three records at a time, then UNAVAILABLE: the client comes back after the last. Messages beyond any window."""
+    def script(server, request, context):
+        for total in range(request.since + 1, request.since + 4):
+            yield server.make(total, "ñ" * 10000)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "away; 100 %")
+
+    credentials, options = None, ()
+    if with_tls:
+        ca = make_certificate(tmp_path)
+        with open(tmp_path / "lonja_tls.key", "rb") as key, open(ca, "rb") as certificate:
+            credentials = grpc.ssl_server_credentials([(key.read(), certificate.read())])
+        options = (f"--ca-file={ca}",)
+    with Foreign(script, credentials) as server:
+        where = f"--grpc={'grpcs://localhost' if with_tls else '127.0.0.1'}:{server.port}"
+        done = lonja.run("record", "watch", "--json", "--since=0", "--count=7", where, *options)
+        assert totals(done.stdout) == list(range(1, 8))
+        assert server.requests == [("since", n) for n in (0, 3, 6)]
+
+
+def test_a_foreign_server_that_refuses(lonja):
+    def script(server, request, context):
+        yield server.make(1)
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "insufficient-scope: ¡no!")
+
+    with Foreign(script) as server:
+        done = lonja.run("record", "watch", "--json", f"--grpc=127.0.0.1:{server.port}", check=False)
+        assert done.returncode == FORBIDDEN and totals(done.stdout) == [1]
+        assert done.stderr.endswith(": insufficient-scope: ¡no!\n") and server.requests == [(None, 0)]
+
+
+def test_a_reader_of_the_output_that_does_not_read(lonja, scale):
+    """Nothing is gathered for it: HTTP/2 stops the server."""
+    n, sent = scale(400, 4000), []
+
+    def script(server, request, context):
+        for total in range(1, n + 1):
+            sent.append(total)
+            yield server.make(total, "ñ" * 10000)
+
+    with Foreign(script) as server:
+        argv, env = lonja.command("record", "watch", "--json", f"--grpc=127.0.0.1:{server.port}", f"--count={n}")
+        with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as watch:
+            for total in range(1, n + 1):
+                assert json.loads(watch.stdout.readline())["total"] == total
+                assert len(sent) - total < 100  # 2 MB: the pipe, a window, and what grpcio keeps
+            assert watch.wait(60) == OK

@@ -350,6 +350,7 @@ class Stack:
         if self.holder is not None:
             try:
                 env["LONJA_BRIDGE"] = "{}:{}".format(*self.bridge)
+                env["LONJA_GATEWAY_GRPC"] = "{}:{}".format(*self.gateway_grpc)
                 env["LONJA_NOTIFIER_URL"] = self.notifier_url
             except StartError:
                 pass

@@ -41,6 +41,18 @@ static void test_problems(void **state)
         assert_int_equal(grpc_code_of_problem(599, NULL), GRPC_UNKNOWN);
 }
 
+/* Of an answer without a status of gRPC. */
+static void test_http(void **state)
+{
+        assert_int_equal(grpc_code_of_http(400), GRPC_INTERNAL);
+        assert_int_equal(grpc_code_of_http(401), GRPC_UNAUTHENTICATED);
+        assert_int_equal(grpc_code_of_http(403), GRPC_PERMISSION_DENIED);
+        assert_int_equal(grpc_code_of_http(404), GRPC_UNIMPLEMENTED);
+        assert_int_equal(grpc_code_of_http(503), GRPC_UNAVAILABLE);
+        assert_int_equal(grpc_code_of_http(200), GRPC_UNKNOWN);
+        assert_int_equal(grpc_code_of_http(500), GRPC_UNKNOWN);
+}
+
 static void test_errors(void **state)
 {
         const char *slug, *detail;
@@ -58,6 +70,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_problems),
+                cmocka_unit_test(test_http),
                 cmocka_unit_test(test_errors),
         };
 
