@@ -9,7 +9,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # In the order in which they run.
-TOPICS = ("products", "records", "live", "schedules")
+TOPICS = ("products", "records", "calculations", "live", "schedules")
 
 
 def main(arguments):

@@ -6,15 +6,22 @@ EXTRA_PROGRAMS += bench-mhd
 bench_mhd_SOURCES = %D%/bare_mhd.c
 bench_mhd_LDADD = $(MHD_LIBS)
 
+EXTRA_PROGRAMS += amqp-echo
+amqp_echo_SOURCES = %D%/amqp-echo.c
+amqp_echo_LDADD = $(RABBITMQ_LIBS)
+
 .PHONY: bench-programs
-bench-programs: bench-mhd$(EXEEXT)
+bench-programs: bench-mhd$(EXEEXT) amqp-echo$(EXEEXT)
 
 EXTRA_DIST += \
 	%D%/README.md \
 	%D%/bench.py \
+	%D%/calculations.lua \
+	%D%/calculations.py \
 	%D%/insert-batch.sql \
 	%D%/insert.sql \
 	%D%/products.py \
+	%D%/python-calculations/app.py \
 	%D%/python-records/app.py \
 	%D%/records.lua \
 	%D%/records.py \

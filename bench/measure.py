@@ -83,16 +83,25 @@ def cpu_children():
     return t.children_user + t.children_system
 
 
-def wrk(url, verb, count, token, connections, seconds):
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s",
-            "-s", os.path.join(HERE, "requests.lua"), url, "--", verb, str(count), token]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+def generator(argv, **options):
+    """Runs what prints a line RESULT {...}."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL, **options)
     line = next(x for x in done.stdout.split("\n") if x.startswith("RESULT "))
     r = json.loads(line[7:])
     result = Result(r["requests"] / (r["usec"] / 1e6), r["p50"] / 1e3, r["p99"] / 1e3,
-                    r["status_errors"] + r["socket_errors"])
+                    r.get("status_errors", 0) + r.get("socket_errors", 0))
     result.seconds = r["usec"] / 1e6
     return result
+
+
+def script(name, url, connections, seconds, *arguments):
+    """wrk with one of the scripts beside this file."""
+    return generator(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s",
+                      "-s", os.path.join(HERE, name), url, "--", *arguments])
+
+
+def wrk(url, verb, count, token, connections, seconds):
+    return script("requests.lua", url, connections, seconds, verb, str(count), token)
 
 
 def pgbench(pg, database, script, connections, seconds, folder, per_transaction=1):
