@@ -235,9 +235,10 @@ static int enter(struct auth_command *c, enum step step)
                 return submit_look_up(c);
         case STEP_VERIFY:
                 return auth_verify_submit(&c->job, c->hasher, c->stored[0] ? c->stored : NULL, tried,
-                                          on_verified);
+                                          c->order.deadline_usec, on_verified);
         case STEP_HASH:
-                return auth_hash_submit(&c->job, c->hasher, c->order.password, on_hashed);
+                return auth_hash_submit(&c->job, c->hasher, c->order.password, c->order.deadline_usec,
+                                        on_hashed);
         case STEP_WRITE:
                 return submit_write(c);
         case STEP_FAIL:

@@ -29,6 +29,7 @@ struct work {
         struct auth_hash_job *job; /* borrowed, loop only; NULL once cancelled */
         bool is_verify, has_hash, is_waiting;
         int status;
+        usec_t deadline_usec;
         char hash[AUTH_HASH_SIZE];
         size_t password_size;
         char password[];
@@ -78,6 +79,13 @@ static int verify_password(const struct work *w)
         return errno == ENOMEM ? -ENOMEM : -EACCES;
 }
 
+static int do_work(struct work *w)
+{
+        if (clock_monotonic_usec() >= w->deadline_usec)
+                return -ETIMEDOUT;
+        return w->is_verify ? verify_password(w) : hash_password(w);
+}
+
 static void *thread_main(void *p)
 {
         struct auth_hasher *h = p;
@@ -95,7 +103,7 @@ static void *thread_main(void *p)
                 w->is_waiting = false;
                 h->n_waiting--;
                 pthread_mutex_unlock(&h->mutex);
-                w->status = w->is_verify ? verify_password(w) : hash_password(w);
+                w->status = do_work(w);
                 pthread_mutex_lock(&h->mutex);
                 list_append(&h->finished, &w->link);
                 loop_wake_signal(&h->wake);
@@ -213,7 +221,7 @@ static int enqueue(struct auth_hasher *h, struct work *w)
 }
 
 static int submit(struct auth_hash_job *j, struct auth_hasher *h, bool is_verify, const char *hash,
-                  const char *password, void (*complete)(struct auth_hash_job *j))
+                  const char *password, usec_t deadline_usec, void (*complete)(struct auth_hash_job *j))
 {
         size_t n = strlen(password);
         struct work *w = calloc(1, sizeof(*w) + n + 1);
@@ -223,6 +231,7 @@ static int submit(struct auth_hash_job *j, struct auth_hasher *h, bool is_verify
                 return -ENOMEM;
         w->job = j;
         w->is_verify = is_verify;
+        w->deadline_usec = deadline_usec;
         w->password_size = n;
         memcpy(w->password, password, n);
         if (hash) { /* copied before the job is reset: it may live in there */
@@ -240,15 +249,15 @@ static int submit(struct auth_hash_job *j, struct auth_hasher *h, bool is_verify
 }
 
 int auth_hash_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *password,
-                     void (*complete)(struct auth_hash_job *j))
+                     usec_t deadline_usec, void (*complete)(struct auth_hash_job *j))
 {
-        return submit(j, h, false, NULL, password, complete);
+        return submit(j, h, false, NULL, password, deadline_usec, complete);
 }
 
 int auth_verify_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *hash, const char *password,
-                       void (*complete)(struct auth_hash_job *j))
+                       usec_t deadline_usec, void (*complete)(struct auth_hash_job *j))
 {
-        return submit(j, h, true, hash, password, complete);
+        return submit(j, h, true, hash, password, deadline_usec, complete);
 }
 
 void auth_hash_cancel(struct auth_hash_job *j)

@@ -21,17 +21,19 @@ DEFINE_FREEP(struct auth_hasher, auth_hasher_free)
 
 struct auth_hash_job { /* embedded */
         void (*complete)(struct auth_hash_job *j);
-        int status;                /* hash: 0. verify: 0 match, -EACCES no match. -ENOMEM */
+        /* hash: 0. verify: 0 match, -EACCES no match. -ENOMEM; -ETIMEDOUT: not begun by its deadline */
+        int status;
         char hash[AUTH_HASH_SIZE]; /* in for verify, out for hash */
         /* private */
         struct auth_hasher *hasher;
         void *work;
 };
-/* The password is copied and wiped. 0; -EBUSY. */
+/* The password is copied and wiped. `deadline_usec` of CLOCK_MONOTONIC: nobody waits for one that has not
+ * begun by then, and it is told so as soon as those before it are done. 0; -EBUSY. */
 int auth_hash_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *password,
-                     void (*complete)(struct auth_hash_job *j));
+                     usec_t deadline_usec, void (*complete)(struct auth_hash_job *j));
 /* `hash` NULL = a user that does not exist: burns the same time and answers -EACCES. */
 int auth_verify_submit(struct auth_hash_job *j, struct auth_hasher *h, const char *hash, const char *password,
-                       void (*complete)(struct auth_hash_job *j));
+                       usec_t deadline_usec, void (*complete)(struct auth_hash_job *j));
 /* The job never calls back after this; harmless when not in flight, safe on a zeroed job. */
 void auth_hash_cancel(struct auth_hash_job *j);

@@ -63,18 +63,22 @@ static void test_hash_and_verify(void **state)
         struct fixture *f = *state;
         struct job a = {0}, b = {0}, right = {0}, wrong = {0};
 
-        assert_int_equal(auth_hash_submit(&a.hash, f->hasher, "correct horse", on_complete), 0);
-        assert_int_equal(auth_hash_submit(&b.hash, f->hasher, "correct horse", on_complete), 0);
+        assert_int_equal(auth_hash_submit(&a.hash, f->hasher, "correct horse", USEC_INFINITY, on_complete),
+                         0);
+        assert_int_equal(auth_hash_submit(&b.hash, f->hasher, "correct horse", USEC_INFINITY, on_complete),
+                         0);
         assert_int_equal(a.n_completed, 0);
         wait_for(f, &a);
         wait_for(f, &b);
         assert_int_equal(a.hash.status, 0);
         assert_int_equal(strncmp(a.hash.hash, "$argon2id$", 10), 0);
         assert_string_not_equal(a.hash.hash, b.hash.hash);
-        assert_int_equal(
-                auth_verify_submit(&right.hash, f->hasher, a.hash.hash, "correct horse", on_complete), 0);
-        assert_int_equal(
-                auth_verify_submit(&wrong.hash, f->hasher, a.hash.hash, "correct horsf", on_complete), 0);
+        assert_int_equal(auth_verify_submit(&right.hash, f->hasher, a.hash.hash, "correct horse",
+                                            USEC_INFINITY, on_complete),
+                         0);
+        assert_int_equal(auth_verify_submit(&wrong.hash, f->hasher, a.hash.hash, "correct horsf",
+                                            USEC_INFINITY, on_complete),
+                         0);
         wait_for(f, &right);
         wait_for(f, &wrong);
         assert_int_equal(right.hash.status, 0);
@@ -87,12 +91,31 @@ static void test_verify_in_place(void **state)
         struct fixture *f = *state;
         struct job j = {0};
 
-        assert_int_equal(auth_hash_submit(&j.hash, f->hasher, "twelve drums", on_complete), 0);
+        assert_int_equal(auth_hash_submit(&j.hash, f->hasher, "twelve drums", USEC_INFINITY, on_complete), 0);
         wait_for(f, &j);
         j.n_completed = 0;
-        assert_int_equal(auth_verify_submit(&j.hash, f->hasher, j.hash.hash, "twelve drums", on_complete), 0);
+        assert_int_equal(auth_verify_submit(&j.hash, f->hasher, j.hash.hash, "twelve drums", USEC_INFINITY,
+                                            on_complete),
+                         0);
         wait_for(f, &j);
         assert_int_equal(j.hash.status, 0);
+}
+
+/* What has not begun by its deadline is told so, and not computed. */
+static void test_deadline(void **state)
+{
+        struct fixture *f = *state;
+        struct job late = {0}, right = {0};
+
+        assert_int_equal(auth_hash_submit(&right.hash, f->hasher, "twelve drums", USEC_INFINITY, on_complete),
+                         0);
+        assert_int_equal(auth_verify_submit(&late.hash, f->hasher, NULL, "twelve drums",
+                                            clock_monotonic_usec(), on_complete),
+                         0);
+        wait_for(f, &late);
+        wait_for(f, &right);
+        assert_int_equal(late.hash.status, -ETIMEDOUT);
+        assert_int_equal(right.hash.status, 0);
 }
 
 /* A user that does not exist has no right password, not even the empty one, nor has one whose stored hash is
@@ -105,7 +128,8 @@ static void test_nobody(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
                 struct job j = {0};
 
-                assert_int_equal(auth_verify_submit(&j.hash, f->hasher, hashes[i], "", on_complete), 0);
+                assert_int_equal(
+                        auth_verify_submit(&j.hash, f->hasher, hashes[i], "", USEC_INFINITY, on_complete), 0);
                 wait_for(f, &j);
                 assert_int_equal(j.hash.status, -EACCES);
         }
@@ -121,13 +145,14 @@ static void test_bounded_line(void **state)
 
         memset(jobs, 0, sizeof(jobs));
         while (n < ARRAY_SIZE(jobs) &&
-               auth_hash_submit(&jobs[n].hash, f->hasher, "some password", on_complete) == 0)
+               auth_hash_submit(&jobs[n].hash, f->hasher, "some password", USEC_INFINITY, on_complete) == 0)
                 n++;
         assert_true(n >= AUTH_HASH_WAITING_MAX);
         assert_true(n < ARRAY_SIZE(jobs));
         for (size_t i = 0; i < n; i++)
                 auth_hash_cancel(&jobs[i].hash);
-        assert_int_equal(auth_hash_submit(&jobs[0].hash, f->hasher, "some password", on_complete), 0);
+        assert_int_equal(
+                auth_hash_submit(&jobs[0].hash, f->hasher, "some password", USEC_INFINITY, on_complete), 0);
         wait_for(f, &jobs[0]);
         for (size_t i = 1; i < n; i++)
                 assert_int_equal(jobs[i].n_completed, 0);
@@ -140,7 +165,9 @@ static void test_free_with_jobs(void **state)
         struct job jobs[6] = {0};
 
         for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-                assert_int_equal(auth_hash_submit(&jobs[i].hash, f->hasher, "some password", on_complete), 0);
+                assert_int_equal(auth_hash_submit(&jobs[i].hash, f->hasher, "some password", USEC_INFINITY,
+                                                  on_complete),
+                                 0);
         f->hasher = auth_hasher_free(f->hasher);
         for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
                 assert_int_equal(jobs[i].n_completed, 0);
@@ -153,6 +180,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_hash_and_verify, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_verify_in_place, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bounded_line, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
