@@ -170,6 +170,8 @@ static void serve_link(struct rpc_link *l)
 {
         if (!l->is_lost && flush(l) < 0)
                 lose(l, "the connection cannot go on");
+        if (!nghttp2_session_want_read(l->session) && !nghttp2_session_want_write(l->session))
+                lose(l, "the server does not keep to HTTP/2"); /* or it is done, and nobody hears that */
         if (l->is_lost || (l->client->current != l && !is_used(l)))
                 link_free(l);
 }

@@ -4,7 +4,7 @@
 # A target is fuzz-NAME.c with its inputs in corpus/NAME.  With --enable-fuzzing (and CC=clang) it is a libFuzzer
 # program: ./fuzz-NAME ../tests/fuzz/corpus/NAME -max_total_time=60; otherwise `make check` replays the inputs.
 
-fuzz_targets = fuzz-grpc-frame fuzz-proto-set fuzz-rpc-message \
+fuzz_targets = fuzz-grpc-frame fuzz-proto-set fuzz-rpc-client fuzz-rpc-message \
 	fuzz-bridge-frame \
 	fuzz-conf \
 	fuzz-cron \
@@ -133,6 +133,12 @@ fuzz_grpc_frame_LDADD = librpc.a libbase.a
 fuzz_proto_set_SOURCES = %D%/fuzz-proto-set.c $(fuzz_main)
 fuzz_proto_set_LDFLAGS = $(fuzz_ldflags)
 fuzz_proto_set_LDADD = librpc.a libbase.a
+
+fuzz_rpc_client_SOURCES = %D%/fuzz-rpc-client.c $(fuzz_main)
+nodist_fuzz_rpc_client_SOURCES = tests/lib/echo.pb-c.c
+fuzz_rpc_client_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
+fuzz_rpc_client_LDFLAGS = $(fuzz_ldflags)
+fuzz_rpc_client_LDADD = $(tests_lib_rpc_probe_LDADD)
 
 fuzz_rpc_message_SOURCES = %D%/fuzz-rpc-message.c $(fuzz_main)
 nodist_fuzz_rpc_message_SOURCES = tests/lib/echo.pb-c.c

@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	%D%/test_records_watch.py \
 	%D%/test_relay.py \
 	%D%/test_rpc.py \
+	%D%/test_rpc_client.py \
 	%D%/test_rpc_hostile.py \
 	%D%/test_schedules.py \
 	%D%/test_schedules_celery.py \

@@ -44,6 +44,11 @@ nodist_tests_lib_rpc_probe_SOURCES = %D%/echo.pb-c.c
 tests_lib_rpc_probe_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 tests_lib_rpc_probe_LDADD = librpc.a libproto.a libnet.a libservice.a libcontract.a libjson.a libbase.a \
 	$(NGHTTP2_LIBS) $(PROTOBUF_C_LIBS) $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SYSTEMD_LIBS)
+noinst_PROGRAMS += %D%/ask-probe
+tests_lib_ask_probe_SOURCES = %D%/ask-probe.c
+nodist_tests_lib_ask_probe_SOURCES = %D%/echo.pb-c.c
+tests_lib_ask_probe_CPPFLAGS = $(tests_lib_rpc_probe_CPPFLAGS)
+tests_lib_ask_probe_LDADD = $(tests_lib_rpc_probe_LDADD)
 BUILT_SOURCES += %D%/echo.pb-c.h
 CLEANFILES += %D%/echo.pb-c.c %D%/echo.pb-c.h %D%/echo.set
 
