@@ -7,6 +7,7 @@ import json
 import random
 import threading
 import time
+import uuid
 
 
 class Stream:
@@ -20,6 +21,7 @@ class Stream:
         self.address = market.daemons["products"].address("http")
         self.headers = {"Authorization": f"Bearer {market.token}"}
         self.path = f"/api/products/{code}"
+        self.name = f"stream-{uuid.uuid4().hex[:8]}"
         self.rounds = rounds  # all threads ask once, then fall silent together; none of them keeps its connection
         self.stopping = threading.Event()
         self.lock = threading.Lock()
@@ -44,7 +46,7 @@ class Stream:
         while not self.stopping.is_set():
             n += 1
             try:
-                connection = self._request(connection, is_keeping, f"stream-{id(self)}-{number}-{n}", n % 3 == 0)
+                connection = self._request(connection, is_keeping, f"{self.name}-{number}-{n}", n % 3 == 0)
             except AssertionError as error:
                 self.failures.append(str(error))
                 connection = None
@@ -121,7 +123,7 @@ class Rounds:
 
 
 class Watcher(threading.Thread):
-    """The processes that stood behind a door, one after another, seen from outside."""
+    """The processes that stood behind a door, one after another, seen from outside; one that is soon gone may be missed."""
 
     def __init__(self, host, unit):
         super().__init__(daemon=True)

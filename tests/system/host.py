@@ -169,10 +169,11 @@ class Container(Host):
         """The process identifiers, as this process sees them, of a unit in the container; without asking it."""
         for folder in self._cgroups():
             for place in ("payload", ""):
-                path = os.path.join(folder, place, unit, "cgroup.procs")
-                if os.path.exists(path):
-                    with open(path) as f:
+                try:
+                    with open(os.path.join(folder, place, unit, "cgroup.procs")) as f:
                         return [int(pid) for pid in f.read().split()]
+                except OSError:  # it is not there, or went while it was read
+                    continue
         return []
 
     def _boot(self):
