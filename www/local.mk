@@ -21,3 +21,5 @@ dist_www_DATA = \
 	%D%/stream.js \
 	%D%/style.css \
 	$(NULL)
+
+EXTRA_DIST += %D%/screenshot.png
