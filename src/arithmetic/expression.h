@@ -16,9 +16,9 @@
  *
  * Rational parts are computed exactly.  What is irrational is enclosed in an interval that is narrowed until
  * both ends round to the same digits, so the digits shown are those of the true value, whatever the
- * expression is made of.  An interval alone never tells that something is zero: where square roots are all
- * that is irrational this is proved otherwise.  What then is left, "ln(2) + ln(3) - ln(6)", is an error and
- * no guess.
+ * expression is made of.  An interval alone never tells that something is zero: where some square roots are
+ * all that is irrational this is proved otherwise.  What then is left, "ln(2) + ln(3) - ln(6)", is an error
+ * and no guess.
  *
  * Work is bounded by sizes and by a count of estimated steps, both independent of the machine, so that the
  * same text has the same outcome everywhere; the clock is only the last guard.  Memory is bounded by the
