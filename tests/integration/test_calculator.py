@@ -9,7 +9,8 @@ import pika
 import pytest
 import requests
 
-from calculations import Client, Held, Rpc, wait_for
+from calculations import Client, Held, Rpc
+from waiting import wait_for
 
 DONE = ("calculation", "NEW.state = 'done'")
 FINAL = {"done", "failed", "expired", "cancelled", "parked"}

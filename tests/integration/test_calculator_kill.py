@@ -14,8 +14,8 @@ import time
 
 import pytest
 import requests
+from waiting import wait_for
 
-from calculations import wait_for
 
 VICTIMS = ("gateway", "calculator", "rabbitmq", "postgresql")
 SENDERS = 6

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import tasks
-from calculations import wait_for
+from waiting import wait_for
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FOUND, CONFLICT, FORBIDDEN, NOT_REACHED = range(8)
 

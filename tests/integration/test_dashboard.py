@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """The dashboard in a real browser, and its files over HTTP."""
 
-import time
 
 import pytest
 import requests
@@ -10,6 +9,7 @@ from browser import Browser
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from waiting import wait_for
 
 TIMEOUT = 60
 
@@ -45,16 +45,6 @@ def add_record(stack, message):
     return answer.json()
 
 
-def until(condition):
-    end = time.monotonic() + TIMEOUT
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 def state(browser):
     return browser.js("return document.getElementById('state').dataset.state")
 
@@ -66,7 +56,7 @@ def shows(browser, selector, text):
 
 def open_live(browser, stack):
     browser.driver.get(f"{stack.notifier_url}/")
-    until(lambda: state(browser) == "live")
+    wait_for(lambda: state(browser) == "live")
 
 
 def test_files(lonja):
@@ -86,14 +76,14 @@ def test_files(lonja):
 def test_it_shows_what_happens(lonja, browser):
     open_live(browser, lonja)
     product = add_product(lonja, description="Ink <b>blue</b>")
-    until(lambda: shows(browser, "#feed li .text", f"Product {product['code']} was added"))
-    until(lambda: shows(browser, "#prices td", "Ink <b>blue</b>"))
+    wait_for(lambda: shows(browser, "#feed li .text", f"Product {product['code']} was added"))
+    wait_for(lambda: shows(browser, "#prices td", "Ink <b>blue</b>"))
     record = add_record(lonja, 'hola <i>"tú"</i>')
     sentence = (f'Se ingresó un registro mediante REST, con el mensaje "hola <i>"tú"</i>", '
                 f'total de mensajes {record["total"]}')
-    until(lambda: shows(browser, "#feed li .text", sentence))
-    until(lambda: shows(browser, "#records .big", f"{record['total']:,}"))
-    until(lambda: shows(browser, "#health td", "schema"))
+    wait_for(lambda: shows(browser, "#feed li .text", sentence))
+    wait_for(lambda: shows(browser, "#records .big", f"{record['total']:,}"))
+    wait_for(lambda: shows(browser, "#health td", "schema"))
     assert browser.js("return document.querySelectorAll('#feed b, #feed i, #prices b').length") == 0
     assert browser.errors() == []
 
@@ -107,7 +97,7 @@ def test_a_price_over_time(lonja, browser):
     open_live(browser, lonja)
     field = browser.driver.find_element(By.NAME, "code")
     field.send_keys(product["code"] + Keys.ENTER)
-    until(lambda: shows(browser, "#prices figcaption", f"{product['code']}: Ink, now 4.00"))
+    wait_for(lambda: shows(browser, "#prices figcaption", f"{product['code']}: Ink, now 4.00"))
     label = browser.js("return document.querySelector('#prices svg').getAttribute('aria-label')")
     assert "3 prices" in label and "4.00" in label
 
@@ -116,8 +106,8 @@ def test_it_survives_a_restart(lonja, browser):
     open_live(browser, lonja)
     lonja.daemon("notifier").kill9()
     code = add_product(lonja)["code"]
-    until(lambda: shows(browser, "#feed li .text", code))
-    until(lambda: state(browser) == "live")
+    wait_for(lambda: shows(browser, "#feed li .text", code))
+    wait_for(lambda: state(browser) == "live")
     offsets = browser.js("return [...document.querySelectorAll('#feed li')].map(e => Number(e.dataset.offset))")
     assert offsets == sorted(set(offsets), reverse=True)
 
@@ -128,8 +118,8 @@ def test_small_screen_and_both_schemes(lonja, browser, scheme):
     browser.scheme(scheme)
     add_product(lonja, code=f"{scheme}-{'W' * 50}", description="a_very_long_word" * 12)
     open_live(browser, lonja)
-    until(lambda: shows(browser, "#prices td", "a_very_long_word"))
-    until(lambda: shows(browser, "#health td", "schema"))
+    wait_for(lambda: shows(browser, "#prices td", "a_very_long_word"))
+    wait_for(lambda: shows(browser, "#health td", "schema"))
     assert browser.js("return document.documentElement.scrollWidth") <= 360
     colors = browser.js("""
         const brush = document.createElement('canvas').getContext('2d');
@@ -177,10 +167,10 @@ def test_with_the_keyboard(lonja, browser):
             ActionChains(browser.driver).send_keys(Keys.SPACE).perform()
             assert browser.js("return document.activeElement.getAttribute('aria-pressed')") == "true"
             code = add_product(lonja)["code"]
-            until(lambda: browser.js("return document.activeElement.textContent") == "Go on (1)")
+            wait_for(lambda: browser.js("return document.activeElement.textContent") == "Go on (1)")
             assert not shows(browser, "#feed li .text", code)
             ActionChains(browser.driver).send_keys(Keys.SPACE).perform()
-            until(lambda: shows(browser, "#feed li .text", code))
+            wait_for(lambda: shows(browser, "#feed li .text", code))
     assert {"skip", "theme", "Pause", "code"} <= seen, seen
     browser.js("localStorage.clear()")
 
@@ -189,15 +179,15 @@ def test_a_session_where_one_is_needed(make_lonja, browser):
     lonja = make_lonja(config={"lonja": {"Auth": {"AnonymousRead": "no"}}})
     lonja.session("ana", "read", password="a long password")
     browser.driver.get(f"{lonja.notifier_url}/")
-    until(lambda: browser.js("return document.getElementById('login').open"))
+    wait_for(lambda: browser.js("return document.getElementById('login').open"))
     name = browser.driver.find_element(By.NAME, "username")
     password = browser.driver.find_element(By.NAME, "password")
     name.send_keys("ana")
     password.send_keys("wrong password" + Keys.ENTER)
-    until(lambda: browser.js("return document.querySelector('#login .problem').textContent"))
+    wait_for(lambda: browser.js("return document.querySelector('#login .problem').textContent"))
     password.clear()
     password.send_keys("a long password" + Keys.ENTER)
-    until(lambda: state(browser) == "live")
+    wait_for(lambda: state(browser) == "live")
     code = add_product(lonja)["code"]
-    until(lambda: shows(browser, "#feed li .text", code))
+    wait_for(lambda: shows(browser, "#feed li .text", code))
     browser.js("sessionStorage.clear()")

@@ -19,6 +19,7 @@ import pika
 import psycopg2
 import pytest
 import requests
+from waiting import wait_for
 
 VICTIMS = ("products", "bridge", "postgresql", "rabbitmq")
 SENDERS = 8
@@ -244,13 +245,6 @@ class Run:
         self.wait_for_acks(ACKS_BETWEEN)
 
 
-def wait_until(what, condition, timeout=PATIENCE_SEC):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def settle(run):
     """Everybody has finished and everything was delivered, without a restart by hand."""
     run.stop_writing.set()
@@ -258,15 +252,15 @@ def settle(run):
         sender.join(PATIENCE_SEC)
         assert not sender.is_alive(), "a sender waits for ever"
     run.check()
-    wait_until("the outbox does not empty", lambda: run.stack.psql("SELECT count(*) FROM outbox") == "0")
-    wait_until("the relay does not catch up",
-               lambda: run.stack.psql("SELECT published = last FROM relay, event_head") == "t")
+    wait_for(lambda: run.stack.psql("SELECT count(*) FROM outbox") == "0", PATIENCE_SEC, "an empty outbox")
+    wait_for(lambda: run.stack.psql("SELECT published = last FROM relay, event_head") == "t",
+             PATIENCE_SEC, "the relay")
     head = int(run.stack.psql("SELECT last FROM event_head"))
-    wait_until("the consumer does not catch up", lambda: run.consumer.error or run.consumer.last == head)
+    wait_for(lambda: run.consumer.error or run.consumer.last == head, PATIENCE_SEC, "the consumer")
     run.check()
     versions = dict(row.split("|") for row in run.stack.psql("SELECT code, version FROM product").splitlines())
-    wait_until("a device does not see the latest",
-               lambda: all(d.version == int(versions[d.code]) for d in run.devices))
+    wait_for(lambda: all(d.version == int(versions[d.code]) for d in run.devices),
+             PATIENCE_SEC, "the devices")
     for actor in (run.consumer, *run.devices):
         actor.stop.set()
     for actor in run.everyone():

@@ -13,6 +13,7 @@ import time
 import pytest
 import requests
 from live import TIMEOUT, RawSocket, Refused, Watcher, ws_url
+from waiting import wait_for
 
 
 def add_product(stack, **fields):
@@ -30,13 +31,6 @@ def head(stack):
 def metric(stack, name):
     text = requests.get(f"{stack.notifier_url}/metrics", timeout=TIMEOUT).text
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
-
-
-def until(condition, timeout=TIMEOUT):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def curl(stack, path, *args):
@@ -93,7 +87,7 @@ def test_topics_and_offsets(lonja):
     code = add_product(lonja)["code"]
     requests.delete(f"{lonja.products_url}/api/products/{code}", headers={"Authorization": f"Bearer {lonja.token}"},
                     timeout=TIMEOUT).raise_for_status()
-    until(lambda: head(lonja) >= start + 2)
+    wait_for(lambda: head(lonja) >= start + 2)
     every = Watcher(lonja, since=start).wait(lambda w: len(w.events) >= 2)
     some = Watcher(lonja, since=start, topics="*.deleted,record.*").wait(lambda w: w.events)
     every.stop()
@@ -145,7 +139,7 @@ def test_server_sent_events(lonja):
 def test_last(lonja):
     for _ in range(3):
         add_product(lonja)
-    until(lambda: int(lonja.psql("SELECT count(*) FROM outbox").strip()) == 0)
+    wait_for(lambda: int(lonja.psql("SELECT count(*) FROM outbox").strip()) == 0)
     end = head(lonja)
     raw = RawSocket(lonja, "/ws?last=2")
     assert raw.receive_json() == {"type": "welcome", "offset": end - 2, "recovered": True}
@@ -159,7 +153,7 @@ def test_beyond_the_head_and_before_the_first(make_lonja):
     lonja = make_lonja()
     for _ in range(5):
         add_product(lonja)
-    until(lambda: int(lonja.psql("SELECT published FROM relay").strip()) == 5)
+    wait_for(lambda: int(lonja.psql("SELECT published FROM relay").strip()) == 5)
     lonja.psql("SELECT event_trim('0 s', 2, 100)")
     first, last = (int(v) for v in lonja.psql("SELECT first, last FROM event_head").strip().split("|"))
     assert first > 2
@@ -254,7 +248,7 @@ def test_limits(make_lonja):
     first.send(b"\x03\xe8", opcode=8)
     assert first.receive_close()[0] == 1000
     first.wait_end()
-    until(lambda: metric(lonja, "lonja_notifier_clients") == 1)
+    wait_for(lambda: metric(lonja, "lonja_notifier_clients") == 1)
     RawSocket(lonja).close()
     second.close()
 
@@ -400,11 +394,11 @@ def test_nothing_is_missed_whoever_dies(make_lonja, scale):
                 kill()
                 if kill == lonja.pg.kill9:
                     lonja.pg.start()
-                until(lambda: len(made) >= n + 5)
+                wait_for(lambda: len(made) >= n + 5)
     finally:
         stop.set()
         maker.join(TIMEOUT)
-    until(lambda: int(lonja.psql("SELECT count(*) FROM outbox").strip()) == 0)
+    wait_for(lambda: int(lonja.psql("SELECT count(*) FROM outbox").strip()) == 0)
     last = head(lonja)
     assert last >= len(made)
     for watcher in watchers:
@@ -415,7 +409,7 @@ def test_without_a_broker(make_lonja):
     lonja = make_lonja(own_rmq=True)
     watcher = Watcher(lonja).ready()
     lonja.rmq.stop()
-    until(lambda: metric(lonja, "lonja_broker_up") == 0)
+    wait_for(lambda: metric(lonja, "lonja_broker_up") == 0)
     code = add_product(lonja)["code"]
     watcher.wait(lambda w: w.events)
     assert watcher.events[0]["entity"] == code and watcher.codes == []
@@ -444,7 +438,7 @@ def test_far_behind(make_lonja, scale):
     lonja.psql("INSERT INTO outbox (type, entity, version, data) SELECT 'test.many', i::text, 1, '{}' "
                f"FROM generate_series(1, {n}) i")
     add_product(lonja)
-    until(lambda: head(lonja) == n + 1)
+    wait_for(lambda: head(lonja) == n + 1)
     behind = [Watcher(lonja, since=0) for _ in range(6)]
     for watcher in [live, *behind]:
         check_whole(watcher, 1, n + 1)
@@ -488,7 +482,7 @@ def test_nobody_is_refused_in_a_hand_over(lonja, scale):
     for _ in range(scale(3, 30)):
         n = len(welcomed)
         lonja.daemon("notifier").restart()
-        until(lambda: len(welcomed) > n + 10)
+        wait_for(lambda: len(welcomed) > n + 10)
     stop.set()
     for thread in threads:
         thread.join(TIMEOUT)

@@ -12,7 +12,8 @@ import threading
 import pytest
 import requests
 
-from catalogue import Catalogue, problem, product, unique, wait
+from catalogue import Catalogue, problem, product, unique
+from waiting import wait_for
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 
@@ -450,7 +451,7 @@ def test_request_ids(api, lonja):
     name = unique("my.request:")
     made = api.post("/api/products", json=product(), headers={"X-Request-ID": name})
     assert made.headers["X-Request-ID"] == name
-    wait(lambda: f"REQUEST_ID={name}" in open(lonja.daemon("products").log).read())  # written after the answer
+    wait_for(lambda: f"REQUEST_ID={name}" in open(lonja.daemon("products").log).read())  # written after the answer
     assert f"PRODUCT_CODE={made.json()['code']}" in open(lonja.daemon("products").log).read()
     assert lonja.psql(f"SELECT count(*) FROM (SELECT request_id FROM event UNION ALL SELECT request_id FROM outbox) e "
                       f"WHERE request_id = '{name}'").strip() == "1"

@@ -10,7 +10,8 @@ import threading
 
 import pytest
 
-from catalogue import Catalogue, Listener, problem, product, unique, wait
+from catalogue import Catalogue, Listener, problem, product, unique
+from waiting import wait_for
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv"}
@@ -229,7 +230,7 @@ def test_a_client_that_leaves_in_the_middle(own):
     for _ in range(5):
         s = raw(own.lonja, f"POST /api/products:import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own.lonja.token}\r\n"
                 "Content-Type: text/csv\r\nContent-Length: 1000\r\n\r\n" + HEAD + "A,x,1,2\n")
-        wait(lambda: copies(own) == 1)
+        wait_for(lambda: copies(own) == 1)
         s.close()
     assert own.load([product("B")])["created"] == 1
     assert [p["code"] for p in table(own)] == ["B"]
@@ -241,8 +242,8 @@ def test_a_client_that_stands_still(make_lonja):
     own.load(product(f"P{i:05}", description="x" * 5000) for i in range(4000))
     slow = [raw(own.lonja, f"POST /api/products:import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own.lonja.token}"
                 "\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\n" + HEAD) for _ in range(2)]
-    wait(lambda: copies(own) == 2)
-    wait(lambda: copies(own) == 0)
+    wait_for(lambda: copies(own) == 2)
+    wait_for(lambda: copies(own) == 0)
     for s in slow:
         s.close()
     slow = [raw(own.lonja, "GET /api/products:export HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2)]
@@ -336,7 +337,7 @@ def test_a_slow_reader_costs_little_memory(own):
 
     before = resident()
     s = raw(own.lonja, "GET /api/products:export HTTP/1.1\r\nHost: x\r\n\r\n")
-    wait(lambda: own.lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
+    wait_for(lambda: own.lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
                                 ).strip() == "1")
     assert resident() - before < 8 << 20
     total = 0

@@ -12,7 +12,8 @@ import psycopg2
 import pytest
 import requests
 
-from catalogue import Catalogue, Listener, is_settled, problem, product, unique, wait
+from catalogue import Catalogue, Listener, is_settled, problem, product, unique
+from waiting import wait_for
 
 
 def readiness(api):
@@ -96,7 +97,7 @@ def test_database_killed_and_back(make_lonja):
         assert status == 503 and body["dependencies"]["database"]["status"] == "down"
         assert Catalogue(lonja, token=None).get("/healthz").status_code == 200
         lonja.pg.start()
-        wait(lambda: api.get("/api/products/A").status_code == 200, 15)
+        wait_for(lambda: api.get("/api/products/A").status_code == 200)
         assert api.patch("/api/products/A", json={"description": unique()}).status_code == 200
     assert lonja.daemon("products").pid == pid
     log = open(lonja.daemon("products").log).read()
@@ -133,7 +134,7 @@ def test_kills_under_writes_lose_nothing(make_lonja, scale):
     try:
         for i in range(scale(4, 20)):
             before = sum(done)
-            wait(lambda: sum(done) > before + 20)
+            wait_for(lambda: sum(done) > before + 20)
             if i % 2:
                 lonja.daemon("products").kill9()
             else:
@@ -145,7 +146,7 @@ def test_kills_under_writes_lose_nothing(make_lonja, scale):
     for k in range(4):
         assert api.one(f"W{k}")["description"] == str(done[k] - 1)
         assert api.one(f"W{k}")["version"] == 1 + done[k]
-    wait(lambda: is_settled(lonja), 60)
+    wait_for(lambda: is_settled(lonja))
     assert int(lonja.psql("SELECT count(*) FROM event")) == 4 + sum(done)
     assert lonja.psql('SELECT max("offset") - min("offset") + 1 - count(*) FROM event').strip() == "0"
 
@@ -161,7 +162,7 @@ def test_a_row_lock_does_not_hold_up_reads(make_lonja):
         thread = threading.Thread(target=lambda: blocked.append(
             Catalogue(lonja).patch("/api/products/A", json={"description": "later"}).status_code))
         thread.start()
-        wait(lambda: lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").strip() == "1")
+        wait_for(lambda: lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").strip() == "1")
         begun = time.monotonic()
         for _ in range(50):
             assert api.one("A")["description"] == "a thing"
@@ -180,18 +181,18 @@ def test_broker_killed_and_back(make_lonja):
     lonja = make_lonja(own_rmq=True)
     api = Catalogue(lonja)
     api.create("A")
-    wait(lambda: is_settled(lonja))
+    wait_for(lambda: is_settled(lonja))
     lonja.rmq.kill9()
     for i in range(20):
         answer = api.patch("/api/products/A", json={"description": str(i)})
         assert answer.status_code == 200 and answer.elapsed.total_seconds() < 1
-    wait(lambda: readiness(api)[1]["status"] == "degraded")
+    wait_for(lambda: readiness(api)[1]["status"] == "degraded")
     status, body = readiness(api)
     assert status == 200 and body["dependencies"]["broker"]["status"] == "down"
     lonja.rmq.start()
-    wait(lambda: is_settled(lonja), 60)
+    wait_for(lambda: is_settled(lonja))
     assert lonja.psql("SELECT published FROM relay").strip() == "21"
-    wait(lambda: readiness(api)[1]["status"] == "ok")
+    wait_for(lambda: readiness(api)[1]["status"] == "ok")
     log = open(lonja.daemon("products").log).read()
     assert "Broker down" in log and log.count("Broker up") == 2
 
@@ -200,7 +201,7 @@ def test_a_stopped_broker_delays_nobody(make_lonja):
     lonja = make_lonja(own_rmq=True)
     api = Catalogue(lonja)
     api.create("A")
-    wait(lambda: is_settled(lonja))
+    wait_for(lambda: is_settled(lonja))
     lonja.rmq.pause()
     try:
         slowest = 0
@@ -215,7 +216,7 @@ def test_a_stopped_broker_delays_nobody(make_lonja):
         assert slowest < 1, slowest
     finally:
         lonja.rmq.cont()
-    wait(lambda: is_settled(lonja), 60)
+    wait_for(lambda: is_settled(lonja))
     assert int(lonja.psql("SELECT published FROM relay")) == i + 1
 
 
@@ -257,9 +258,9 @@ def test_a_restart_refuses_no_connection(make_lonja):
         daemon = lonja.daemon("products")
         for _ in range(4):
             before, pid = served[0], daemon.pid
-            wait(lambda: served[0] > before + 20)
+            wait_for(lambda: served[0] > before + 20)
             daemon.signal("TERM")
-            wait(lambda: daemon.pid not in (pid, None, 0))
+            wait_for(lambda: daemon.pid not in (pid, None, 0))
     finally:
         stop.set()
         [t.join() for t in threads]
@@ -280,7 +281,7 @@ def test_stopping_finishes_what_runs(make_lonja):
     thread = threading.Thread(target=lambda: answers.append(Catalogue(lonja).post(
         "/api/products:import", data=stream(), headers={"Content-Type": "application/x-ndjson"})))
     thread.start()
-    wait(lambda: lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%product_staging%STDIN' "
+    wait_for(lambda: lonja.psql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%product_staging%STDIN' "
                             "AND state = 'active'").strip() == "1")
     lonja.daemon("products").signal("TERM")
     gate.set()
@@ -296,7 +297,7 @@ def test_reload(make_lonja):
     pid = lonja.daemon("products").pid
     lonja.configure({"products": {"Auth": {"AnonymousRead": "no"}, "Products": {"MaxImport": "1K"}}})
     lonja.daemon("products").signal("HUP")
-    wait(lambda: Catalogue(lonja, token=None).get("/api/products").status_code == 401)
+    wait_for(lambda: Catalogue(lonja, token=None).get("/api/products").status_code == 401)
     answer = api.post("/api/products:import", data=b"x" * 2000, headers={"Content-Type": "text/csv"})
     problem(answer, 413, "body-too-large")
     assert lonja.daemon("products").pid == pid
@@ -334,7 +335,7 @@ def test_https(make_lonja):
 def test_metrics(lonja):
     api = Catalogue(lonja)
     api.load([product("METRIC")])
-    wait(lambda: "lonja_events_head_offset 0\n" not in api.get("/metrics").text)
+    wait_for(lambda: "lonja_events_head_offset 0\n" not in api.get("/metrics").text)
     text = api.get("/metrics").text
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     for name in ("lonja_products_imports_total", "lonja_products_imported_rows_total", "lonja_events_head_offset",
@@ -352,5 +353,5 @@ def test_a_dependency_that_was_never_there_is_told(make_lonja, name):
     lonja = make_lonja()
     lonja.configure({"lonja": section})
     lonja.daemon("products").restart()
-    wait(lambda: f"{name.capitalize()} down: " in open(lonja.daemon("products").log).read())
-    wait(lambda: f"{name} down: " in str(lonja.daemon("products").describe()))
+    wait_for(lambda: f"{name.capitalize()} down: " in open(lonja.daemon("products").log).read())
+    wait_for(lambda: f"{name} down: " in str(lonja.daemon("products").describe()))

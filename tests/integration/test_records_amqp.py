@@ -8,7 +8,8 @@ import uuid
 import pytest
 import requests
 
-from records import Publisher, Records, announced, sentence, wait_for
+from records import Publisher, Records, announced, sentence
+from waiting import wait_for
 
 DEAD = "lonja.records.dead"
 
@@ -36,7 +37,7 @@ def stored(records, since):
 
 
 def wait_stored(records, since, n):
-    return wait_for(lambda: len(rows := stored(records, since)) >= n and rows, f"{n} records")
+    return wait_for(lambda: len(rows := stored(records, since)) >= n and rows, what=f"{n} records")
 
 
 def test_text_and_json(records, publisher):
@@ -61,7 +62,7 @@ def test_malformed_messages_are_kept_as_dead_letters(records, publisher):
     publisher.publish("hola", message_id="ñ")
     publisher.publish("sound")
     assert [r["message"] for r in wait_stored(records, before, 1)] == ["sound"]
-    wait_for(lambda: publisher.depth(DEAD) == len(wrong) + 1, "dead letters")
+    wait_for(lambda: publisher.depth(DEAD) == len(wrong) + 1, what="dead letters")
     bodies = [publisher.channel.basic_get(DEAD, auto_ack=True)[2] for _ in range(len(wrong) + 1)]
     assert sorted(bodies) == sorted([body for body, _ in wrong] + [b"hola"])
     assert records.last() == before + 1
@@ -85,7 +86,7 @@ def test_a_key_is_one_record_by_any_door(records, publisher):
     # Used with another message: refused over HTTP, a dead letter here.
     assert records.add("zwei", other).status_code == 422
     publisher.publish("zwei", message_id=other)
-    wait_for(lambda: publisher.depth(DEAD) == 1, "the dead letter")
+    wait_for(lambda: publisher.depth(DEAD) == 1, what="the dead letter")
     assert publisher.channel.basic_get(DEAD, auto_ack=True)[2] == b"zwei"
     assert records.last() == before + 3
 
@@ -95,7 +96,7 @@ def test_the_journal_knows_the_request(records, publisher):
     publisher.publish("hola", message_id="journal-" + request_id, request_id=request_id)
     wait_stored(records, before, 1)
     with open(records.lonja.daemon("gateway").log) as log:
-        line = wait_for(lambda: [t for t in log if f"REQUEST_ID={request_id}" in t], "the line")[0]
+        line = wait_for(lambda: [t for t in log if f"REQUEST_ID={request_id}" in t], what="the line")[0]
     assert "QUEUE=lonja.records" in line and f"AMQP_MESSAGE_ID=journal-{request_id}" in line
     announced(records, before)
     assert records.query(f"SELECT type FROM event WHERE request_id = '{request_id}'") == [{"type": "record.added"}]
@@ -137,7 +138,7 @@ def test_what_the_database_refuses_is_a_dead_letter(records, publisher):
         for i in range(50):
             publisher.publish("poison" if i == 20 else f"sound {i}")
         assert len(wait_stored(records, before, 49)) == 49
-        wait_for(lambda: publisher.depth(DEAD) == 1, "the dead letter")
+        wait_for(lambda: publisher.depth(DEAD) == 1, what="the dead letter")
         assert publisher.channel.basic_get(DEAD, auto_ack=True)[2] == b"poison"
     finally:
         records.lonja.psql("ALTER TABLE record DROP CONSTRAINT poison")
@@ -153,11 +154,11 @@ def test_database_away(make_lonja):
     for i in range(20):
         publisher.publish(f"m{i}", message_id=f"id-{i}")
     in_hand = lambda n: f"lonja_record_deliveries {n}\n" in requests.get(f"{lonja.gateway_url}/metrics").text
-    wait_for(lambda: in_hand(20), "deliveries in hand")
+    wait_for(lambda: in_hand(20), what="deliveries in hand")
     lonja.pg.start()
     rows = wait_stored(records, 1, 20)
     assert sorted(r["message"] for r in rows) == sorted(f"m{i}" for i in range(20))
-    wait_for(lambda: in_hand(0), "no delivery in hand")
+    wait_for(lambda: in_hand(0), what="no delivery in hand")
     assert records.last() == 21
     publisher.close()
 

@@ -18,7 +18,8 @@ import pytest
 import requests
 
 import grpcs
-from records import QUEUE, Publisher, Records, announced, sentence, wait_for
+from records import QUEUE, Publisher, Records, announced, sentence
+from waiting import wait_for
 
 VICTIMS = ("gateway", "postgresql", "rabbitmq")
 SENDERS_BY_DOOR = 2
@@ -165,8 +166,8 @@ class Run:
             assert not sender.is_alive(), "a sender waits for ever"
         self.check()
         n = sum(len(s.acknowledged) for s in self.senders)
-        wait_for(lambda: int(self.stack.psql("SELECT count(*) FROM record")) >= n, "all records", PATIENCE_SEC)
-        wait_for(self.is_queue_empty, "an empty queue", PATIENCE_SEC)
+        wait_for(lambda: int(self.stack.psql("SELECT count(*) FROM record")) >= n, PATIENCE_SEC, what="all records")
+        wait_for(self.is_queue_empty, PATIENCE_SEC, what="an empty queue")
 
     def is_queue_empty(self):
         """Nothing waits, and nothing is in the gateway's hands."""

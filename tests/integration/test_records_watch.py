@@ -11,8 +11,9 @@ import requests
 
 import grpcs
 import h2raw
-from records import Publisher, Records, wait_for
+from records import Publisher, Records
 from rpcprobe import PATIENCE, status_of
+from waiting import wait_for
 
 LONG_MESSAGE = "ñ" * 10000
 SINCE_0 = b"\x08\0"  # of a WatchRecordsRequest
@@ -54,7 +55,7 @@ class Door:
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
     def wait_watches(self, n):
-        wait_for(lambda: self.metric("lonja_record_watches") == n, f"{n} watches")
+        wait_for(lambda: self.metric("lonja_record_watches") == n, what=f"{n} watches")
 
 
 @pytest.fixture
@@ -207,11 +208,11 @@ def test_a_restart_says_so(own_door):
     door = own_door()
     follower = Follower(door, 0)
     made = [door.add("before")]
-    wait_for(lambda: follower.seen == made, "the record")
+    wait_for(lambda: follower.seen == made, what="the record")
     door.lonja.daemon("gateway").restart()
     made.append(door.add("after"))
     follower.last = made[-1].total
-    wait_for(lambda: follower.error or follower.seen == made, "the record after the restart")
+    wait_for(lambda: follower.error or follower.seen == made, what="the record after the restart")
     assert not follower.error and follower.n_returns >= 1
 
 
@@ -228,12 +229,12 @@ def test_kill(own_door, scale):
                 return Records(door.lonja).add(key, key=key).status_code == 201
             except requests.RequestException:
                 return False
-        wait_for(attempt, key, PATIENCE)
+        wait_for(attempt, PATIENCE, key)
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         done = [pool.submit(send, key) for key in keys]
         for part in (n // 4, n // 2):
-            wait_for(lambda: sum(d.done() for d in done) > part, "progress", 2 * PATIENCE)
+            wait_for(lambda: sum(d.done() for d in done) > part, 2 * PATIENCE, what="progress")
             door.lonja.daemon("gateway").kill9()
             door.lonja.daemon("gateway").wait_ready()
         for d in done:
@@ -241,7 +242,7 @@ def test_kill(own_door, scale):
     for f in followers:
         f.last = n
     assert door.records.last() == n
-    wait_for(lambda: all(f.error or f.position == n for f in followers), "the last record", 2 * PATIENCE)
+    wait_for(lambda: all(f.error or f.position == n for f in followers), 2 * PATIENCE, what="the last record")
     for f in followers:
         assert not f.error and totals(f.seen) == list(range(1, n + 1)) and f.n_returns >= 1
         assert sorted(r.message for r in f.seen) == sorted(keys)
@@ -261,7 +262,7 @@ def test_the_database_restarts(own_door):
         except grpc.RpcError:
             return None
 
-    wait_for(add_after, "an add after the restart")
+    wait_for(add_after, what="an add after the restart")
     assert [next(call).message for call in calls] == ["after"] * 2
 
 

@@ -9,7 +9,8 @@ import pika
 import pytest
 import requests
 
-from schedules import Client, Queue, wait_for
+from schedules import Client, Queue
+from waiting import wait_for
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from process import Process
-from schedules import Client, wait_for
+from schedules import Client
+from waiting import wait_for
 
 LIB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")
 

@@ -11,7 +11,8 @@ import time
 import psycopg2
 import pytest
 
-from schedules import Client, Queue, ring, twin, wait_for
+from schedules import Client, Queue, ring, twin
+from waiting import wait_for
 
 SECOND = datetime.timedelta(seconds=1)
 

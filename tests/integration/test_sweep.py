@@ -13,6 +13,7 @@ import pytest
 
 import holder
 from stack import SOURCE
+from waiting import wait_for
 
 QUEUE = "lonja.tasks.products"
 NEVER = 1e6  # only the tests start it
@@ -41,13 +42,6 @@ def starts(lonja):
     return lonja.daemon("products").describe()["starts"]
 
 
-def wait_until(is_so, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @contextlib.contextmanager
 def channel(lonja):
     with contextlib.closing(pika.BlockingConnection(pika.URLParameters(lonja.amqp_url + "?heartbeat=0"))) as connection:
@@ -74,7 +68,7 @@ def put_task(lonja):
         declare_queue(c)
         c.confirm_delivery()
         c.basic_publish("", QUEUE, b"{}")
-        wait_until(lambda: c.queue_declare(QUEUE, passive=True).method.message_count == 1)
+        wait_for(lambda: c.queue_declare(QUEUE, passive=True).method.message_count == 1)
 
 
 @pytest.fixture
@@ -106,7 +100,7 @@ def test_a_message_in_the_queue_wakes_products(asleep):
     """A foreign publisher knows of no bells."""
     put_task(asleep)
     sweep(asleep)
-    wait_until(lambda: starts(asleep) == 1)
+    wait_for(lambda: starts(asleep) == 1)
 
 
 def test_without_work_nobody_wakes(asleep):
@@ -126,7 +120,7 @@ def test_the_timer_runs_it(make_lonja):
     with events(lonja) as next_event:
         lonja.psql(OUTBOX)
         assert next_event() == "product.updated"
-    wait_until(lambda: lonja.daemon("sweep").describe()["starts"] >= 3)
+    wait_for(lambda: lonja.daemon("sweep").describe()["starts"] >= 3)
 
 
 # ---- trimming ----
@@ -189,9 +183,9 @@ def test_broker_away(make_lonja):
     lonja.rmq.kill9()
     lonja.psql(OUTBOX)
     sweep_without_broker(lonja)
-    wait_until(lambda: lonja.psql("SELECT last FROM event_head") == "1")  # products is awake, and waits
+    wait_for(lambda: lonja.psql("SELECT last FROM event_head") == "1")  # products is awake, and waits
     lonja.rmq.start()
-    wait_until(lambda: lonja.psql("SELECT published FROM relay") == "1", 60)
+    wait_for(lambda: lonja.psql("SELECT published FROM relay") == "1")
 
 
 def sweep_without_database(lonja):
@@ -209,7 +203,7 @@ def test_database_away(make_lonja):
     lonja.pg.stop()
     put_task(lonja)
     sweep_without_database(lonja)
-    wait_until(lambda: starts(lonja) == 1)
+    wait_for(lambda: starts(lonja) == 1)
     lonja.pg.start()
     assert sweep(lonja)[1] == []
 
@@ -220,7 +214,7 @@ def test_database_hangs_in_the_middle(make_lonja):
     with contextlib.closing(psycopg2.connect(lonja.database)) as other:
         other.cursor().execute("LOCK TABLE idem")
         start_sweep(lonja)
-        wait_until(lambda: lonja.psql(waiting) == "1")
+        wait_for(lambda: lonja.psql(waiting) == "1")
         lonja.pg.pause()
         lonja.daemon("sweep").wait("failed", 30)
         lonja.pg.cont()

@@ -9,8 +9,9 @@ import uuid
 import celery.exceptions
 import pytest
 
-from catalogue import Catalogue, product, wait
+from catalogue import Catalogue, product
 from tasks import QUEUE, TIMEOUT, Broker, client, kill_with_backends, row, standstill
+from waiting import wait_for
 
 UTC = datetime.timezone.utc
 ADJUST = "products.adjust_prices"
@@ -25,7 +26,7 @@ class Shop:
         self.api.load([product("A1", selling_price="10.00"), product("B2", selling_price="20.00")])
         self.app = client(lonja, **options)
         self.broker = Broker(lonja)
-        wait(lambda: self.broker.has(QUEUE, 1) and self.broker.has(QUEUE + ".dead"), TIMEOUT)
+        wait_for(lambda: self.broker.has(QUEUE, 1) and self.broker.has(QUEUE + ".dead"), TIMEOUT)
 
     def send(self, name=ADJUST, factor="2", **options):
         options.setdefault("kwargs", {"factor": factor})
@@ -39,11 +40,11 @@ class Shop:
         return found and found[0]
 
     def started(self, task_id):
-        return wait(lambda: self.status(task_id) == "STARTED", TIMEOUT)
+        return wait_for(lambda: self.status(task_id) == "STARTED", TIMEOUT)
 
     def dead(self):
         """The next dead letter: (reason, properties, body)."""
-        wait(lambda: self.broker.depth(QUEUE + ".dead") > 0, TIMEOUT)
+        wait_for(lambda: self.broker.depth(QUEUE + ".dead") > 0, TIMEOUT)
         letter = self.broker.take(QUEUE + ".dead")
         return letter[1].headers["x-lonja-reason"], letter[1], letter[2]
 
@@ -131,7 +132,7 @@ def test_errors_are_exceptions_at_the_client(shop):
 def test_no_result_is_sent_where_none_is_wanted(shop):
     """ignore_result: nothing comes back, the effect does."""
     result = shop.send(ignore_result=True)
-    wait(lambda: shop.status(result.id) == "SUCCESS", TIMEOUT)
+    wait_for(lambda: shop.status(result.id) == "SUCCESS", TIMEOUT)
     other = shop.send(factor="1")
     other.get(timeout=TIMEOUT)
     assert result.state == "PENDING"
@@ -175,7 +176,7 @@ def test_a_countdown_is_kept_in_the_database(shop):
     """Not in the queue, not unacked: stored, and back when it is due."""
     result = shop.send(countdown=3)
     sent = datetime.datetime.now(UTC)
-    wait(lambda: shop.status(result.id) == "RECEIVED", TIMEOUT)
+    wait_for(lambda: shop.status(result.id) == "RECEIVED", TIMEOUT)
     assert shop.is_empty()
     assert result.get(timeout=TIMEOUT) == {"changed": 2}
     assert datetime.datetime.now(UTC) - sent >= datetime.timedelta(seconds=2.5)
@@ -185,7 +186,7 @@ def test_a_countdown_is_kept_in_the_database(shop):
 def test_an_eta_survives_the_worker(shop):
     """The daemon that stored it dies; whoever comes next brings it back. A past eta is now."""
     result = shop.send(countdown=4)
-    wait(lambda: shop.status(result.id) == "RECEIVED", TIMEOUT)
+    wait_for(lambda: shop.status(result.id) == "RECEIVED", TIMEOUT)
     shop.lonja.daemon("products").kill9()
     assert result.get(timeout=TIMEOUT) == {"changed": 2}
     past = datetime.datetime.now(UTC) - datetime.timedelta(hours=1)
@@ -225,7 +226,7 @@ def test_a_task_id_changes_prices_once(shop):
     task_id = str(uuid.uuid4())
     twins = [shop.send(task_id=task_id), shop.send(task_id=task_id)]
     assert [t.get(timeout=TIMEOUT) for t in twins] == [{"changed": 2}] * 2
-    wait(shop.is_empty, TIMEOUT)
+    wait_for(shop.is_empty, TIMEOUT)
     shop.lonja.daemon("products").restart()
     later = client(shop.lonja)
     assert later.send_task(ADJUST, kwargs={"factor": "2"}, task_id=task_id).get(timeout=TIMEOUT) == {"changed": 2}
@@ -245,7 +246,7 @@ def test_a_worker_killed_in_the_middle(shop):
         shop.lonja.daemon("products").kill9()
     assert [r.get(timeout=TIMEOUT) for r in results] == [{"changed": 2}] * 3
     assert shop.price() == "80.00"
-    wait(shop.is_empty, TIMEOUT)
+    wait_for(shop.is_empty, TIMEOUT)
 
 
 def test_draining_gives_back_what_has_not_begun(make_shop):
@@ -253,7 +254,7 @@ def test_draining_gives_back_what_has_not_begun(make_shop):
     shop = make_shop(tasks={"Prefetch": "2"})
     with standstill(shop.lonja):
         results = [shop.send() for _ in range(5)]
-        wait(lambda: shop.lonja.psql("SELECT count(*) FROM task WHERE status = 'STARTED'") == "2", TIMEOUT)
+        wait_for(lambda: shop.lonja.psql("SELECT count(*) FROM task WHERE status = 'STARTED'") == "2", TIMEOUT)
         shop.lonja.daemon("products").signal("TERM")
     shop.lonja.daemon("products").wait("inactive", TIMEOUT)
     shop.lonja.daemon("products").start()
@@ -267,7 +268,7 @@ def test_poison_is_parked(make_shop):
     with standstill(shop.lonja):
         result = shop.send()
         for n in (1, 2):
-            wait(lambda: row(shop.lonja, result.id)[:2] == ("STARTED", n), TIMEOUT)
+            wait_for(lambda: row(shop.lonja, result.id)[:2] == ("STARTED", n), TIMEOUT)
             kill_with_backends(shop.lonja, "products")
             shop.lonja.daemon("products").start()
         with pytest.raises(Exception) as failure:
@@ -278,7 +279,7 @@ def test_poison_is_parked(make_shop):
     assert shop.price() == "10.00"
     # An operator may send it in again.
     shop.broker.channel.basic_publish("", QUEUE, body, properties)
-    wait(lambda: shop.status(result.id) == "SUCCESS", TIMEOUT)
+    wait_for(lambda: shop.status(result.id) == "SUCCESS", TIMEOUT)
     assert shop.price() == "20.00"
 
 
@@ -294,7 +295,7 @@ def test_what_fails_is_tried_again(make_shop):
     shop.lonja.configure({"products": {"Tasks": {"RetrySec": "100ms", "RetryMaxSec": "1s", "MaxRetries": "1000"}}})
     shop.lonja.daemon("products").restart()
     result = shop.send()
-    wait(lambda: shop.status(result.id) == "RETRY", TIMEOUT)
+    wait_for(lambda: shop.status(result.id) == "RETRY", TIMEOUT)
     shop.lonja.psql("ALTER FUNCTION away RENAME TO product_adjust_prices")
     assert result.get(timeout=TIMEOUT) == {"changed": 2}
 
@@ -310,7 +311,7 @@ def test_the_broker_goes_and_comes_back(make_shop):
         for task_id in ids:
             shop.started(task_id)
         shop.lonja.rmq.kill9()
-    wait(lambda: all(shop.status(i) == "SUCCESS" for i in ids), TIMEOUT)
+    wait_for(lambda: all(shop.status(i) == "SUCCESS" for i in ids), TIMEOUT)
     shop.lonja.rmq.start()
     again = client(shop.lonja)
     assert again.send_task(ADJUST, kwargs={"factor": "1"}).get(timeout=TIMEOUT) == {"changed": 0}
@@ -338,7 +339,7 @@ def test_the_sweep_wakes_a_sleeping_worker(make_shop):
     result.get(timeout=TIMEOUT)
     shop.lonja.daemon("products").wait("inactive", TIMEOUT)
     later = shop.send(countdown=3600)
-    wait(lambda: shop.status(later.id) == "RECEIVED", TIMEOUT)
+    wait_for(lambda: shop.status(later.id) == "RECEIVED", TIMEOUT)
     shop.lonja.daemon("products").wait("inactive", TIMEOUT)  # an hour is no reason to stay
     shop.lonja.psql("UPDATE task_later SET due_at = now(), message = replace(message, '\"eta\":\"2', '\"eta\":\"1')")
     assert later.get(timeout=TIMEOUT) == {"changed": 2}
@@ -362,8 +363,8 @@ def test_priorities_of_a_classic_queue(make_shop):
     with standstill(shop.lonja):
         shop.started(shop.send(factor="1").id)
         ids = {p: shop.send(factor="1", priority=p).id for p in (1, 9, 5)}
-        wait(lambda: shop.broker.depth(QUEUE) == 3, TIMEOUT)
-    wait(lambda: shop.status(ids[1]) == "SUCCESS", TIMEOUT)
+        wait_for(lambda: shop.broker.depth(QUEUE) == 3, TIMEOUT)
+    wait_for(lambda: shop.status(ids[1]) == "SUCCESS", TIMEOUT)
     order = shop.lonja.psql("SELECT id FROM task ORDER BY started_at OFFSET 1").split()
     assert order == [ids[9], ids[5], ids[1]]
 
@@ -371,7 +372,7 @@ def test_priorities_of_a_classic_queue(make_shop):
 def test_the_journal_and_the_metrics(shop):
     """One line for each task, under the sender's request id."""
     shop.send(factor="1", headers={"x-request-id": "req-42"}).get(timeout=TIMEOUT)
-    wait(lambda: "REQUEST_ID=req-42" in open(shop.lonja.daemon("products").log).read()
+    wait_for(lambda: "REQUEST_ID=req-42" in open(shop.lonja.daemon("products").log).read()
          or "products.adjust_prices" in open(shop.lonja.daemon("products").log).read(), TIMEOUT)
     text = shop.api.get("/metrics").text
     assert f'lonja_tasks_total{{queue="{QUEUE}",outcome="succeeded"}} 1' in text

@@ -7,8 +7,9 @@ import time
 import pytest
 
 import schedules
-from calculations import Held, wait_for
+from calculations import Held
 from tasks import TIMEOUT, Broker, client, kill_with_backends, row
+from waiting import wait_for
 
 QUEUE = "lonja.tasks.calculator"
 # About a tenth of a second for nothing: the sum of the logarithms is zero, which no precision proves.

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from catalogue import wait
 from tasks import TIMEOUT, Broker, client
+from waiting import wait_for
 
 QUEUE = "lonja.tasks.http"
 
@@ -72,7 +72,7 @@ def make_caller(make_lonja):
         lonja = make_lonja(config={"gateway": {"Gateway": options, "Tasks": {"RetrySec": "100ms"}}})
         lonja.daemon("gateway").start()
         broker = Broker(lonja)
-        wait(lambda: broker.has(QUEUE, 1), TIMEOUT)
+        wait_for(lambda: broker.has(QUEUE, 1), TIMEOUT)
         broker.close()
         app = client(lonja, queue=QUEUE)
         apps.append(app)
@@ -119,7 +119,7 @@ def test_private_addresses_are_never_called(make_caller, target):
         assert refused(call, f"http://{host}:{port}/") == "AddressNotAllowed", host
     assert target.seen == []
     broker = Broker(lonja)
-    wait(lambda: broker.depth(QUEUE) == 0, TIMEOUT)
+    wait_for(lambda: broker.depth(QUEUE) == 0, TIMEOUT)
     broker.close()
 
 

@@ -10,18 +10,7 @@ import uuid
 import pika
 import psycopg2
 import requests
-
-
-def wait_for(what, timeout=60):
-    """The first true value that `what` returns."""
-    until = time.monotonic() + timeout
-    while True:
-        value = what()
-        if value:
-            return value
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {timeout} s")
-        time.sleep(0.02)
+from waiting import wait_for
 
 
 class Client:

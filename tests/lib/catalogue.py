@@ -4,10 +4,10 @@
 
 import itertools
 import json
-import time
 
 import pika
 import requests
+from waiting import wait_for
 
 _numbers = itertools.count(1)
 
@@ -76,14 +76,6 @@ def problem(answer, status, slug, *paths):
     return body
 
 
-def wait(condition, timeout=30):
-    """Until it is so."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
-
-
 def is_settled(lonja):
     """Every change that was made has been published."""
     return lonja.psql("SELECT NOT EXISTS (SELECT FROM outbox) AND last = published FROM event_head, relay").strip() == "t"
@@ -93,7 +85,7 @@ class Listener:
     """What RabbitMQ delivers of lonja.events, from now on, to a queue of its own."""
 
     def __init__(self, lonja, pattern="product.*"):
-        wait(lambda: is_settled(lonja))
+        wait_for(lambda: is_settled(lonja))
         self.connection = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url))
         self.channel = self.connection.channel()
         self.channel.exchange_declare("lonja.events", "topic", durable=True)

@@ -6,15 +6,15 @@ noinst_PROGRAMS += %D%/listen-exec
 tests_lib_listen_exec_SOURCES = %D%/listen-exec.c
 
 EXTRA_DIST += \
+	%D%/arithmetic.py \
+	%D%/browser.py \
+	%D%/calculations.py \
+	%D%/catalogue.py \
+	%D%/celery_app.py \
+	%D%/devstack.py \
 	%D%/echo.proto \
 	%D%/grpcs.py \
-	%D%/arithmetic.py \
-	%D%/calculations.py \
 	%D%/h2raw.py \
-	%D%/rpcprobe.py \
-	%D%/browser.py \
-	%D%/catalogue.py \
-	%D%/devstack.py \
 	%D%/holder.py \
 	%D%/live.py \
 	%D%/postgres.py \
@@ -22,11 +22,12 @@ EXTRA_DIST += \
 	%D%/process.py \
 	%D%/rabbitmq.py \
 	%D%/records.py \
-	%D%/celery_app.py \
+	%D%/rpcprobe.py \
 	%D%/schedules.py \
 	%D%/stack.py \
 	%D%/tasks.py \
 	%D%/units.py \
+	%D%/waiting.py \
 	$(NULL)
 
 # Layers driven by lines on stdin, for tests/integration.

@@ -3,10 +3,10 @@
 """Message records as tests see them: the doors, and what is behind them."""
 
 import json
-import time
 
 import pika
 import requests
+from waiting import wait_for
 
 QUEUE = "lonja.records"
 SENTENCE = 'Se ingresó un registro mediante {client_type}, con el mensaje "{message}", total de mensajes {total}'
@@ -50,7 +50,7 @@ class Publisher:
 
     def __init__(self, lonja):
         self.connection = pika.BlockingConnection(pika.URLParameters(lonja.amqp_url + "?heartbeat=0"))
-        self.channel = wait_for(self._open, "the queue")
+        self.channel = wait_for(self._open, what="the queue")
 
     def _open(self):
         """A channel, once the gateway has declared the queue."""
@@ -74,12 +74,3 @@ class Publisher:
 
     def close(self):
         self.connection.close()
-
-
-def wait_for(condition, what, seconds=60):
-    """What `condition` returns once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
-    return value

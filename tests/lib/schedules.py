@@ -5,23 +5,12 @@
 import json
 import os
 import socket
-import time
 
 import pika
 import requests
 
 from stack import Stack
-
-
-def wait_for(what, seconds=60):
-    """The first true value of what()."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
+from waiting import wait_for
 
 
 class Client:

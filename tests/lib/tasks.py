@@ -8,8 +8,8 @@ import celery
 import kombu
 import pika
 import psycopg2
+from waiting import wait_for
 
-from calculations import wait_for
 
 QUEUE = "lonja.tasks.products"
 TIMEOUT = 60
