@@ -46,7 +46,8 @@ def test_text_and_json(records, publisher):
                                ('{"message": "text"}', "text/plain"), ("[1]", None), ("{no json", None)):
         publisher.publish(body, content_type=content_type)
     rows = wait_stored(records, before, 6)
-    assert [r["message"] for r in rows] == ["hola", "uno", "dos", '{"message": "text"}', "[1]", "{no json"]
+    # groups of records are committed beside each other: the order of the queue is not that of the totals
+    assert sorted(r["message"] for r in rows) == sorted(["hola", "uno", "dos", '{"message": "text"}', "[1]", "{no json"])
     assert {r["client_type"] for r in rows} == {"RabbitMQ"}
     events = announced(records, before)
     assert [e["text"] for e in events] == [sentence(r) for r in rows]
