@@ -41,17 +41,6 @@ static void over(struct watch *w, int exit)
 
 /* ---- What comes ---- */
 
-static void print_cells(struct watch *w, const char *const *cells)
-{
-        _cleanup_(buf_done) struct buf out = BUF_EMPTY;
-
-        for (size_t i = 0; i + 1 < ARRAY_SIZE(w->widths); i++) /* the last one may be as long as it likes */
-                w->widths[i] = MAX_OF(w->widths[i], cli_text_width(cells[i]));
-        cli_row_print(&out, cli_record_columns, w->widths, cells);
-        if (buf_error(&out) == 0)
-                fwrite(buf_bytes(&out), 1, buf_size(&out), stdout);
-}
-
 static void print_titles(struct watch *w)
 {
         const char *titles[CLI_RECORD_COLUMNS];
@@ -61,7 +50,7 @@ static void print_titles(struct watch *w)
         w->widths[0] = strlen("9999999");
         w->widths[1] = strlen("2026-11-22 03:35:00");
         w->widths[2] = strlen("RabbitMQ");
-        print_cells(w, titles);
+        cli_row_show(cli_record_columns, w->widths, titles);
         fflush(stdout);
 }
 
@@ -81,7 +70,8 @@ static void print_row(struct watch *w, const Lonja__V1__Record *r)
 
         (void)snprintf(total, sizeof(total), "%lld", (long long)r->total);
         cli_short_time(r->created_at, at);
-        print_cells(w, (const char *const[]){total, at, r->client_type, r->message});
+        cli_row_show(cli_record_columns, w->widths,
+                     (const char *const[]){total, at, r->client_type, r->message});
 }
 
 static int on_record(struct rpc_ask *a, const struct ProtobufCMessage *m)

@@ -3,6 +3,7 @@
 #include "cli/cli_table.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -102,6 +103,17 @@ void cli_row_print(struct buf *out, const struct cli_column *columns, const size
                 append_spaces(out, (columns[i].right || used > width ? 0 : width - used) + GAP);
         }
         buf_append_char(out, '\n');
+}
+
+void cli_row_show(const struct cli_column *columns, size_t *widths, const char *const *cells)
+{
+        _cleanup_(buf_done) struct buf out = BUF_EMPTY;
+
+        for (size_t i = 0; columns[i + 1].title; i++) /* the last one may be as long as it likes */
+                widths[i] = MAX_OF(widths[i], cli_text_width(cells[i]));
+        cli_row_print(&out, columns, widths, cells);
+        if (buf_error(&out) == 0)
+                fwrite(buf_bytes(&out), 1, buf_size(&out), stdout);
 }
 
 void cli_table_init(struct cli_table *t, const struct cli_column *columns)

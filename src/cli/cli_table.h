@@ -38,5 +38,7 @@ int cli_table_print(struct cli_table *t, struct buf *out, size_t width);
 /* One row with given widths, for tables that grow while one looks on. */
 void cli_row_print(struct buf *out, const struct cli_column *columns, const size_t *widths,
                    const char *const *cells);
+/* The same to standard output; the widths grow with what comes, but for the last. */
+void cli_row_show(const struct cli_column *columns, size_t *widths, const char *const *cells);
 /* Columns that UTF-8 text takes on a terminal. */
 size_t cli_text_width(const char *s);

@@ -62,17 +62,6 @@ static void over(struct watch *w, int exit)
 
 /* ---- showing ---- */
 
-static void print_row(struct watch *w, const char *const *cells)
-{
-        _cleanup_(buf_done) struct buf out = BUF_EMPTY;
-
-        for (size_t i = 0; i + 1 < ARRAY_SIZE(w->widths); i++) /* the last one may be as long as it likes */
-                w->widths[i] = MAX_OF(w->widths[i], cli_text_width(cells[i]));
-        cli_row_print(&out, columns, w->widths, cells);
-        if (buf_error(&out) == 0)
-                fwrite(buf_bytes(&out), 1, buf_size(&out), stdout);
-}
-
 static void print_titles(struct watch *w)
 {
         const char *cells[ARRAY_SIZE(columns) - 1];
@@ -81,7 +70,7 @@ static void print_titles(struct watch *w)
                 cells[i] = columns[i].title;
         w->widths[0] = strlen("HH:MM:SS");
         w->widths[2] = w->widths[3] = strlen("9999999.99");
-        print_row(w, cells);
+        cli_row_show(columns, w->widths, cells);
 }
 
 static void print_product(struct watch *w, const json_t *product)
@@ -101,7 +90,7 @@ static void print_product(struct watch *w, const json_t *product)
                 snprintf(time, sizeof(time), "%.8s", now + strlen("2026-11-22T"));
                 if (w->n_answers == 0)
                         print_titles(w);
-                print_row(w, cells);
+                cli_row_show(columns, w->widths, cells);
         }
         fflush(stdout); /* somebody looks on, or a program waits for it */
 }
