@@ -30,10 +30,11 @@ CREATE TABLE outbox (
     at         timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- The log: dense offsets in an order that respects commit order.
+-- The log: dense offsets in an order that respects commit order.  Read by offset alone: another index would be a
+-- quarter of what an event costs, and nobody would use it.
 CREATE TABLE event (
     "offset"   bigint      PRIMARY KEY,
-    id         uuid        NOT NULL UNIQUE,
+    id         uuid        NOT NULL,            -- drawn at random, once
     type       text        NOT NULL,
     entity     text        NOT NULL,
     version    bigint      NOT NULL,
@@ -41,7 +42,6 @@ CREATE TABLE event (
     request_id text,
     time       timestamptz NOT NULL
 );
-CREATE INDEX event_entity ON event (entity, "offset");
 
 CREATE TABLE event_head (
     one   boolean PRIMARY KEY DEFAULT true CHECK (one),

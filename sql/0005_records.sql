@@ -27,18 +27,28 @@ CREATE INDEX record_created_at ON record (created_at, id);
 -- their order, as idem_begin() would: 'done', 'replayed' (the first answer), 'idempotency-key-reused'.
 --
 -- The lock on the counter lets one group in at a time, so keys need no lock of their own: the statement after it
--- sees all that earlier groups did.  Of a key that the group holds twice, the first counts.  Totals, ids and outbox
--- ids are drawn in the order of the items while the lock is held: the order of totals is that of the events.
+-- sees all that earlier groups did.  Of a key that the group holds twice, the first counts.  Totals, ids and the
+-- places of the events are drawn in the order of the items while the lock is held: the order of totals is that of
+-- the events.
+--
+-- Events go into the log at once, since with the lock on its head a group may be its own sequencer: that spares each
+-- record a row of the outbox, written and deleted, and the group a second commit.  What waits in the outbox was
+-- committed before and comes first: then the group queues up behind it.
 CREATE FUNCTION record_add(p_items json, p_template text)
 RETURNS TABLE (outcome text, id bigint, client_type text, created_at text, total bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    base   bigint;
-    moment timestamptz;
-    shown  text;
+    base      bigint;
+    head      bigint;                           -- of the log
+    is_queued boolean;                          -- behind others, in the outbox
+    moment    timestamptz;
+    shown     text;
 BEGIN
     SELECT last INTO base FROM counter WHERE name = 'record' FOR UPDATE;
+    SELECT last INTO head FROM event_head FOR UPDATE;
+    PERFORM FROM outbox LIMIT 1;
+    is_queued := FOUND;
     moment := clock_timestamp();
     shown := rfc3339(moment);
     RETURN QUERY
@@ -53,29 +63,36 @@ BEGIN
             SELECT hash, answer::jsonb AS answer FROM idem
             WHERE op = 'record.add' AND key = i.key AND at > now() - interval '24 hours' LIMIT 1
         ) k
-    ), fresh AS MATERIALIZED (
-        SELECT i.*, base + row_number() OVER (ORDER BY i.n) AS total
-        FROM item i
-        WHERE i.key IS NULL
-           OR NOT EXISTS (SELECT FROM known k WHERE k.key = i.key)
-              AND NOT EXISTS (SELECT FROM item e WHERE e.key = i.key AND e.n < i.n)
+    ), fresh AS MATERIALIZED (                  -- with ids of its own, so that nothing below has to be joined
+        SELECT i.*, row_number() OVER (ORDER BY i.n) AS nth, nextval('record_id_seq') AS id
+        FROM (SELECT i.*, row_number() OVER (PARTITION BY i.key ORDER BY i.n) AS use FROM item i) i
+        LEFT JOIN known k ON k.key = i.key
+        WHERE i.key IS NULL OR i.use = 1 AND k.key IS NULL
     ), inserted AS (
-        INSERT INTO record (message, client_type, created_at, total)
-        SELECT f.message, f.client_type, moment, f.total FROM fresh f ORDER BY f.n
-        RETURNING id, total
+        INSERT INTO record (id, message, client_type, created_at, total) OVERRIDING SYSTEM VALUE
+        SELECT f.id, f.message, f.client_type, moment, base + f.nth FROM fresh f ORDER BY f.n
     ), added AS MATERIALIZED (
-        SELECT f.n, f.key, f.hash, f.request_id, r.id, f.client_type, f.total,
-               jsonb_build_object('id', r.id, 'message', f.message, 'client_type', f.client_type,
-                                  'created_at', shown, 'total', f.total) AS answer,
-               record_text(p_template, r.id, f.message, f.client_type, shown, f.total) AS text
-        FROM inserted r JOIN fresh f ON f.total = r.total
-    ), announced AS (
+        SELECT f.*, base + f.nth AS total,
+               jsonb_build_object('id', f.id, 'message', f.message, 'client_type', f.client_type,
+                                  'created_at', shown, 'total', base + f.nth,
+                                  'text', record_text(p_template, f.id, f.message, f.client_type, shown, base + f.nth)
+                                 ) AS data
+        FROM fresh f
+    ), logged AS (
+        INSERT INTO event ("offset", id, type, entity, version, data, request_id, time)
+        SELECT head + a.nth, gen_random_uuid(), 'record.added', a.id::text, 1, a.data, a.request_id, moment
+        FROM added a WHERE NOT is_queued ORDER BY a.n
+    ), moved AS (
+        UPDATE event_head SET last = last + more.n
+        FROM (SELECT count(*) AS n FROM fresh HAVING count(*) > 0) more
+        WHERE NOT is_queued
+    ), queued AS (
         INSERT INTO outbox (type, entity, version, data, request_id)
-        SELECT 'record.added', a.id::text, 1, a.answer || jsonb_build_object('text', a.text), a.request_id
-        FROM added a ORDER BY a.n
+        SELECT 'record.added', a.id::text, 1, a.data, a.request_id
+        FROM added a WHERE is_queued ORDER BY a.n
     ), remembered AS (                          -- the conflict is an expired key that the sweep has not removed yet
         INSERT INTO idem AS i (op, key, hash, status, location, answer)
-        SELECT 'record.add', a.key, a.hash, 201, '/api/records/' || a.id, a.answer::text
+        SELECT 'record.add', a.key, a.hash, 201, '/api/records/' || a.id, (a.data - 'text')::text
         FROM added a WHERE a.key IS NOT NULL
         ON CONFLICT (op, key) DO UPDATE
             SET hash = excluded.hash, status = excluded.status, location = excluded.location,
@@ -93,7 +110,7 @@ BEGIN
                (k.answer->>'total')::bigint
         FROM item i
         JOIN (SELECT key, hash, answer, 0 AS n FROM known
-              UNION ALL SELECT key, hash, answer, n FROM added) k ON k.key = i.key AND k.n < i.n
+              UNION ALL SELECT key, hash, data, n FROM added) k ON k.key = i.key AND k.n < i.n
     )
     SELECT t.outcome, t.id, t.client_type, t.created_at, t.total FROM told t ORDER BY t.n;
 END $$;

@@ -8,8 +8,7 @@
 #include "gateway/record_store.h"
 #include "service/log.h"
 
-/* The lock lets one group in; a second one stands ready when it falls. More would be smaller. */
-#define GROUPS_RUNNING_MAX 2
+#define GROUP_BYTES_MAX (1024 * 1024) /* of messages: the add that passes it is the group's last */
 /* Adds that wait for their group; what comes beyond is told to try again. */
 #define WAITING_MAX 10000
 /* A look at the deadlines costs a walk over all who wait. */
@@ -18,7 +17,6 @@
 struct group {
         struct records *records;
         struct pg_query query;
-        struct list_link link;                     /* in `running` */
         struct record_add *adds[RECORD_GROUP_MAX]; /* borrowed; NULL: cancelled, or answered */
         size_t n_adds;
 };
@@ -30,10 +28,10 @@ struct records {
         const char *template;
         struct loop_task dispatch;
         struct loop_timer expire;
-        usec_t expire_usec;  /* when it fires */
-        struct list waiting; /* of adds */
-        struct list running; /* of groups, owned */
-        size_t n_waiting, n_running;
+        usec_t expire_usec;    /* when it fires */
+        struct list waiting;   /* of adds */
+        struct group *running; /* owned; NULL: none */
+        size_t n_waiting;
         struct records_metrics metrics;
 };
 
@@ -84,8 +82,7 @@ static struct record_add *take(struct group *g, size_t i)
 
 static struct group *group_free(struct group *g)
 {
-        list_remove(&g->link);
-        g->records->n_running--;
+        g->records->running = NULL;
         pg_query_done(&g->query);
         for (size_t i = 0; i < g->n_adds; i++)
                 (void)take(g, i);
@@ -160,13 +157,16 @@ static void on_group_done(struct pg_query *q)
 static void fill(struct group *g)
 {
         struct list_link *i;
+        size_t n_bytes = 0;
 
-        while (g->n_adds < ARRAY_SIZE(g->adds) && (i = list_first(&g->records->waiting))) {
+        while (g->n_adds < ARRAY_SIZE(g->adds) && n_bytes < GROUP_BYTES_MAX &&
+               (i = list_first(&g->records->waiting))) {
                 struct record_add *a = LIST_ENTRY(i, struct record_add, link);
 
                 if (a->is_alone && g->n_adds > 0)
                         return;
                 unlist(a);
+                n_bytes += a->message_size;
                 g->adds[g->n_adds] = a;
                 a->place = &g->adds[g->n_adds++];
                 if (a->is_alone)
@@ -192,8 +192,7 @@ static int send_group(struct records *s)
         if (!g)
                 return -ENOMEM;
         g->records = s;
-        list_append(&s->running, &g->link);
-        s->n_running++;
+        s->running = g;
         fill(g);
         s->metrics.n_groups++;
         record_store_add(&g->query, g->adds, g->n_adds, s->template, on_group_done);
@@ -206,12 +205,14 @@ static int send_group(struct records *s)
         return 0;
 }
 
+/* One group is under way at a time. The lock lets in no second one, and it might be the first to get it:
+ * totals would not be in the order of submission. What comes meanwhile makes the next group the larger. */
 static void on_turn_end(struct loop_task *t)
 {
         struct records *s = container_of(t, struct records, dispatch);
         int r = 0;
 
-        while (r == 0 && s->n_running < GROUPS_RUNNING_MAX && !list_is_empty(&s->waiting))
+        while (r == 0 && !s->running && !list_is_empty(&s->waiting))
                 r = send_group(s);
         while (r < 0 && !list_is_empty(&s->waiting)) {
                 struct record_add *a = LIST_ENTRY(list_first(&s->waiting), struct record_add, link);
@@ -227,17 +228,15 @@ static void arm(struct records *s, usec_t deadline_usec);
 
 static void expire_running(struct records *s, usec_t now, usec_t *next)
 {
-        LIST_FOREACH_SAFE (i, &s->running) {
-                struct group *g = LIST_ENTRY(i, struct group, link);
+        struct group *g = s->running;
 
-                for (size_t k = 0; k < g->n_adds; k++) {
-                        if (!g->adds[k])
-                                continue;
-                        if (g->adds[k]->deadline_usec <= now)
-                                answer_status(take(g, k), g->query.was_sent ? -ECONNRESET : -ETIMEDOUT);
-                        else
-                                *next = MIN_OF(*next, g->adds[k]->deadline_usec);
-                }
+        for (size_t i = 0; g && i < g->n_adds; i++) {
+                if (!g->adds[i])
+                        continue;
+                if (g->adds[i]->deadline_usec <= now)
+                        answer_status(take(g, i), g->query.was_sent ? -ECONNRESET : -ETIMEDOUT);
+                else
+                        *next = MIN_OF(*next, g->adds[i]->deadline_usec);
         }
 }
 
@@ -329,7 +328,6 @@ int records_new(struct records **ret, sd_event *loop, struct pg_pool *pool, stru
         s->template = template;
         s->expire_usec = USEC_INFINITY;
         list_init(&s->waiting);
-        list_init(&s->running);
         r = loop_task_init(&s->dispatch, loop, on_turn_end);
         if (r < 0) {
                 free(s);
@@ -350,8 +348,8 @@ struct records *records_free(struct records *s)
                 return NULL;
         LIST_FOREACH_SAFE (i, &s->waiting)
                 unlist(LIST_ENTRY(i, struct record_add, link));
-        LIST_FOREACH_SAFE (i, &s->running)
-                group_free(LIST_ENTRY(i, struct group, link));
+        if (s->running)
+                group_free(s->running);
         loop_timer_done(&s->expire);
         loop_task_done(&s->dispatch);
         free(s);

@@ -8,7 +8,7 @@
 #include "web/web_list.h"
 #include "json/jwrite.h"
 
-#define RECORD_GROUP_MAX 64 /* adds in one statement */
+#define RECORD_GROUP_MAX 256 /* adds in one statement: beyond, its own cost no longer matters */
 
 /* WRITE: adds[i] becomes row i. */
 void record_store_add(struct pg_query *q, struct record_add *const *adds, size_t n, const char *template,

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from records import Records, announced, sentence
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -145,6 +146,46 @@ def test_two_gateways_count_as_one(make_lonja):
         answers = list(pool.map(lambda i: doors[i % 2].add(f"m{i}"), range(200)))
     assert sorted(a.json()["total"] for a in answers) == list(range(1, 201))
     assert [e["total"] for e in announced(doors[0])] == list(range(1, 201))
+
+
+# ---- The log ----
+
+
+def test_what_waits_in_the_outbox_comes_first(records):
+    """A record's event goes into the log at once, but not past one that was committed before."""
+    item = '[{"message": "x", "client_type": "REST", "request_id": "outbox"}]'
+    add = f"SELECT total FROM record_add('{item}', '{{message}}')"
+    waiting = "SELECT coalesce(string_agg(type, ',' ORDER BY id), 'nothing') FROM outbox"
+    before = "INSERT INTO outbox (type, entity, version, data) VALUES ('product.created', 'x', 1, '{}')"
+    # Nobody else may sequence or add meanwhile.
+    say = lambda sql: records.lonja.psql(f"BEGIN; SELECT FROM event_head FOR UPDATE; {sql}; ROLLBACK").split()
+    wait_for(lambda: records.lonja.psql(waiting).strip() == "nothing", what="an empty outbox")
+    assert say(f"{add}; {waiting}")[-1] == "nothing"
+    assert say(f"{before}; {add}; {waiting}")[-1] == "product.created,record.added"
+
+
+def test_the_log_has_the_order_of_the_commits(records):
+    """Each client's changes of different kinds, one after the other's answer, among those of others."""
+    def one(worker):
+        door, done = Records(records.lonja), []
+        for i in range(20):
+            done.append(door.add(f"log {worker} {i}").json()["id"])
+            code = f"LOG-{uuid.uuid4().hex}"
+            answer = door.http.put(f"{records.lonja.products_url}/api/products/{code}", json={
+                "description": "x", "buying_price": "1.00", "selling_price": "1.00"})
+            assert answer.status_code == 201, answer.text
+            done.append(code)
+        return [str(entity) for entity in done]
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        orders = list(pool.map(one, range(6)))
+    announced(records)
+    log = records.query('SELECT "offset", type, entity FROM event ORDER BY "offset"')
+    assert [e["offset"] for e in log] == list(range(log[0]["offset"], log[0]["offset"] + len(log)))
+    places = {(e["type"] == "record.added", e["entity"]): e["offset"] for e in log}
+    for order in orders:
+        offsets = [places[i % 2 == 0, entity] for i, entity in enumerate(order)]
+        assert offsets == sorted(offsets)
 
 
 # ---- The sentence ----

@@ -46,8 +46,7 @@ def test_text_and_json(records, publisher):
                                ('{"message": "text"}', "text/plain"), ("[1]", None), ("{no json", None)):
         publisher.publish(body, content_type=content_type)
     rows = wait_stored(records, before, 6)
-    # groups of records are committed beside each other: the order of the queue is not that of the totals
-    assert sorted(r["message"] for r in rows) == sorted(["hola", "uno", "dos", '{"message": "text"}', "[1]", "{no json"])
+    assert [r["message"] for r in rows] == ["hola", "uno", "dos", '{"message": "text"}', "[1]", "{no json"]
     assert {r["client_type"] for r in rows} == {"RabbitMQ"}
     events = announced(records, before)
     assert [e["text"] for e in events] == [sentence(r) for r in rows]
@@ -90,6 +89,19 @@ def test_a_key_is_one_record_by_any_door(records, publisher):
     wait_for(lambda: publisher.depth(DEAD) == 1, what="the dead letter")
     assert publisher.channel.basic_get(DEAD, auto_ack=True)[2] == b"zwei"
     assert records.last() == before + 3
+
+
+def test_totals_are_in_the_order_of_the_queue(records, publisher, scale):
+    """Over many groups, and with another door in between."""
+    before, n = records.last(), scale(1000, 20000)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lambda: [records.add(f"http {i}").status_code for i in range(n // 10)])
+        for i in range(n):
+            publisher.publish(f"amqp {i}", message_id=f"{before}-order-{i}" if i % 2 else None)
+        assert set(other.result()) == {201}
+    rows = wait_stored(records, before, n + n // 10)
+    for door, count in (("amqp", n), ("http", n // 10)):
+        assert [r["message"] for r in rows if r["message"].startswith(door)] == [f"{door} {i}" for i in range(count)]
 
 
 def test_the_journal_knows_the_request(records, publisher):

@@ -12,6 +12,8 @@ import threading
 import urllib.parse
 
 import websockets
+from process import Process
+from waiting import wait_for
 
 TIMEOUT = 60
 
@@ -74,9 +76,69 @@ class Watcher(threading.Thread):
     def ready(self):
         return self.wait(lambda w: w.welcomes)
 
+    def wait_last(self, total, timeout=TIMEOUT):
+        """Until the record with this total has come: all events."""
+        self.wait(lambda w: any(e["data"].get("total") == total for e in w.events[-1:]), timeout)
+        return list(self.events)
+
+    @property
+    def n_welcomes(self):
+        return len(self.welcomes)
+
     def stop(self):
         self.ended = True
         self.join(TIMEOUT)
+
+
+NODE_WATCHER = """
+const WebSocket = require("ws");
+const url = new URL(process.argv[2]);
+function watch() {
+  const socket = new WebSocket(url.href);
+  socket.on("message", (text) => {
+    url.searchParams.set("since", JSON.parse(text).offset);
+    process.stdout.write(text + "\\n");
+  });
+  socket.on("error", () => {});
+  socket.on("close", () => setTimeout(watch, 50));
+}
+watch();
+"""
+
+
+class NodeWatcher:
+    """Node's ws: writes down what it hears, and comes back after the last offset until it is stopped."""
+
+    def __init__(self, stack, directory, **query):
+        script = os.path.join(directory, "watcher.js")
+        with open(script, "w") as f:
+            f.write(NODE_WATCHER)
+        self.path = os.path.join(directory, "watcher.out")
+        self.process = Process.start(["node", script, ws_url(stack, **query)], log=self.path, env={
+            **os.environ, "NODE_PATH": "/usr/share/nodejs:/usr/lib/nodejs"})
+
+    def _messages(self):
+        with open(self.path) as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+
+    def _last(self):
+        with open(self.path, "rb") as f:
+            f.seek(max(0, os.path.getsize(self.path) - 100000))
+            lines = f.read().split(b"\n")
+        return json.loads(lines[-2]) if len(lines) > 2 else {}
+
+    def wait_last(self, total, timeout=TIMEOUT):
+        """Until the record with this total has come: all events."""
+        wait_for(lambda: self._last().get("data", {}).get("total") == total, timeout, f"record {total} at Node's client")
+        return [m for m in self._messages() if m["type"] != "welcome"]
+
+    @property
+    def n_welcomes(self):
+        return sum(m["type"] == "welcome" for m in self._messages())
+
+    def stop(self):
+        self.process.signal(15)
+        self.process.wait()
 
 
 class Refused(Exception):

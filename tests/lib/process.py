@@ -4,6 +4,7 @@
 
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -17,12 +18,28 @@ class StartError(RuntimeError):
     """A server did not come up; the text carries the end of its log."""
 
 
+def _ports():
+    """Those that the kernel gives to nobody by itself. One of its own would be lost while its server is down: to any
+    client's connection, even to one that looks for that very server and finds itself."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+            low, high = map(int, f.read().split())
+    except OSError:
+        low, high = 32768, 60999
+    return range(10000, low) if low > 20000 else range(high + 1, 65536)
+
+
 def free_port(host="127.0.0.1"):
     """A TCP port that was free a moment ago."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    ports = _ports()
+    while True:
+        with socket.socket(family) as s:
+            try:
+                s.bind((host, random.choice(ports) if ports else 0))
+            except OSError:
+                continue
+            return s.getsockname()[1]
 
 
 def tail(path, lines=30):
