@@ -15,4 +15,5 @@ dist_sql_DATA = \
 	%D%/0007_calculations.sql \
 	%D%/0008_schedules.sql \
 	%D%/0009_suspects.sql \
+	%D%/0010_calculation_groups.sql \
 	$(NULL)

@@ -3,9 +3,11 @@
 
 #include "calculator/calculation_store.h"
 
+#include "json/jwrite.h"
+
 static const struct pg_statement finish_statement = {
-        "calculation_finish",
-        "SELECT calculation_finish($1, $2, $3, $4)",
+        "calculation_finish_group",
+        "SELECT * FROM calculation_finish_group($1)",
 };
 
 static const struct pg_statement attempt_statement = {
@@ -23,14 +25,25 @@ static const struct pg_statement cleared_statement = {
         "SELECT calculation_cleared($1)",
 };
 
-void calculation_store_finish(struct pg_query *q, const char *id, const char *state, const char *result,
-                              const char *error, pg_query_fn complete)
+int calculation_store_records(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool)
 {
-        pg_query_init(q, &finish_statement, complete);
-        pg_query_text(q, id);
-        pg_query_text(q, state);
-        pg_query_text(q, result);
-        pg_query_text(q, error);
+        return pg_group_line_new(ret, loop, pool, &finish_statement);
+}
+
+int calculation_store_finish(struct pg_member *m, struct pg_group_line *line, const char *id,
+                             const char *state, const char *result, const char *error, usec_t deadline_usec,
+                             pg_member_fn complete)
+{
+        struct buf item = BUF_EMPTY;
+        struct jwrite w = jwrite_to(&item);
+
+        jwrite_object_begin(&w);
+        jwrite_pair(&w, "id", id);
+        jwrite_pair(&w, "state", state);
+        jwrite_pair(&w, "result", result);
+        jwrite_pair(&w, "error", error);
+        jwrite_object_end(&w);
+        return pg_member_submit(m, line, &item, deadline_usec, complete);
 }
 
 void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attempts_max, pg_query_fn complete)

@@ -2,17 +2,20 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* The worker's statements about a calculation's row (sql/0007_calculations.sql), and about what has none
- * (sql/0009_suspects.sql), all on the WRITE lane. */
+/* The worker's statements about a calculation's row (sql/0007_calculations.sql,
+ * sql/0010_calculation_groups.sql), and about what has none (sql/0009_suspects.sql), all on the WRITE lane.
+ */
 
 #include "arithmetic/calculation_input.h"
 
-#include "pg/pg_query.h"
+#include "pg/pg_group.h"
 
-/* Its final state; `result` or `error` is JSON, the other NULL. The answer's one column is the calculation as
- * it is then, or NULL when there is none. */
-void calculation_store_finish(struct pg_query *q, const char *id, const char *state, const char *result,
-                              const char *error, pg_query_fn complete);
+/* Its final state, recorded with those of others; `result` or `error` is JSON, the other NULL. The answer's
+ * one column is the calculation as it is then, or NULL when there is none. */
+int calculation_store_records(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool);
+int calculation_store_finish(struct pg_member *m, struct pg_group_line *line, const char *id,
+                             const char *state, const char *result, const char *error, usec_t deadline_usec,
+                             pg_member_fn complete);
 /* Counts an attempt. The answer: is it to be computed, and if not, the calculation as it ended. */
 void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attempts_max,
                                pg_query_fn complete);

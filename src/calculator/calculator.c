@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "calculator/calculation_store.h"
 #include "calculator/calculator.h"
 #include "contract/names.h"
 #include "service/log_ids.h"
@@ -80,6 +81,9 @@ static int connect_servers(struct calculator *c)
                         &c->pool_watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the database pool: %m");
+        r = calculation_store_records(&c->records, service_loop(c->service), c->pool);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the database pool: %m");
         r = mq_link_new(&c->link, service_loop(c->service), &c->conf->broker, &topology, true,
                         &c->link_watch);
         if (r == 0)
@@ -100,6 +104,7 @@ static void calculator_free(void *daemon)
         job_queue_done(c);
         calculator_tasks_free(c->tasks);
         mq_link_free(c->link);
+        pg_group_line_free(c->records);
         pg_pool_free(c->pool);
         free(c);
 }

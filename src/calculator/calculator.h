@@ -19,6 +19,7 @@ struct calculator {
         struct service *service;            /* borrowed */
         const struct calculator_conf *conf; /* borrowed, replaced by reload */
         struct pg_pool *pool;               /* owned, as all below */
+        struct pg_group_line *records;      /* of final states */
         struct mq_link *link;
         struct offload *offload;
         struct calculator_tasks *tasks;

@@ -22,6 +22,7 @@ static void job_free(struct job *j)
         list_remove(&j->link);
         loop_timer_done(&j->pause);
         pg_query_done(&j->query);
+        pg_member_cancel(&j->record);
         mq_publish_cancel(&j->publish);
         computation_done(&j->computation);
         free(j->id);
@@ -166,18 +167,18 @@ static void pause_job(struct job *j)
                 job_requeue(j);
 }
 
-static void on_recorded(struct pg_query *q)
+static void on_recorded(struct pg_member *m, const struct pg_query *q, size_t row)
 {
-        struct job *j = container_of(q, struct job, query);
+        struct job *j = container_of(m, struct job, record);
 
         if (q->status == -ECANCELED) {
                 job_requeue(j);
-        } else if (q->status < 0 || pg_query_rows(q) != 1) {
+        } else if (q->status < 0) {
                 log_debug("Cannot record calculation %s: %s", j->id, q->error);
                 pause_job(j);
         } else {
                 log_recorded(j);
-                job_recorded(j, pg_row_text(q, 0, 0), pg_row_size(q, 0, 0));
+                job_recorded(j, pg_row_text(q, row, 0), pg_row_size(q, row, 0));
         }
 }
 
@@ -186,10 +187,9 @@ static void begin_recording(struct job *j)
         struct calculator *c = j->calculator;
 
         j->state = JOB_RECORDING;
-        calculation_store_finish(&j->query, j->id, j->result_json ? "done" : "failed", j->result_json,
-                                 j->error_json, on_recorded);
-        if (pg_query_submit(&j->query, c->pool, PG_LANE_WRITE,
-                            usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC)) < 0)
+        if (calculation_store_finish(&j->record, c->records, j->id, j->result_json ? "done" : "failed",
+                                     j->result_json, j->error_json,
+                                     usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC), on_recorded) < 0)
                 pause_job(j);
 }
 

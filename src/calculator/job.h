@@ -25,7 +25,7 @@
 #include "calculator/computation.h"
 #include "mq/mq_consume.h"
 #include "mq/mq_publish.h"
-#include "pg/pg_query.h"
+#include "pg/pg_group.h"
 #include "service/loop.h"
 
 /* One statement may wait so long for a connection before we look again whether we are to leave. */
@@ -49,6 +49,7 @@ struct job {
         char *result_json, *error_json; /* owned; what it came to */
 
         struct pg_query query;
+        struct pg_member record;
         struct mq_publish publish;
         struct loop_timer pause;
 };

@@ -72,11 +72,21 @@ static void make_suspect(struct job *j)
         auth_digest_hex(&digest, j->suspect);
 }
 
+/* It was asked for and did not answer; before the first answer it may well be there. */
+static bool is_database_away(const struct calculator *c)
+{
+        return pg_pool_state(c->pool) != PG_UP && *pg_pool_error(c->pool);
+}
+
 void job_begin_attempt(struct job *j)
 {
         struct calculator *c = j->calculator;
         int64_t attempts_max = (int64_t)c->conf->calculator.attempts_max;
 
+        if (!j->id && is_database_away(c)) {
+                job_compute(j); /* rather than hold up the others, who need no database either */
+                return;
+        }
         j->state = JOB_ATTEMPTING;
         if (j->id) {
                 calculation_store_attempt(&j->query, j->id, attempts_max, on_attempted);

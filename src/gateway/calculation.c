@@ -66,9 +66,9 @@ static int send_letter(struct calculation_command *c)
 }
 
 /* The first answer to this key: of the calculation that it began, as it is now. */
-static void follow_replay(struct calculation_command *c, const struct pg_query *q)
+static void follow_replay(struct calculation_command *c, const struct pg_query *q, size_t row)
 {
-        const char *id = startswith(pg_row_text(q, 0, 3), LOCATION);
+        const char *id = startswith(pg_row_text(q, row, 3), LOCATION);
         int r;
 
         c->is_replayed = true;
@@ -86,9 +86,9 @@ static void follow_replay(struct calculation_command *c, const struct pg_query *
                 calculation_read(c);
 }
 
-static void on_committed(struct calculation_command *c, const struct pg_query *q)
+static void on_committed(struct calculation_command *c, const struct pg_query *q, size_t row)
 {
-        int r = calculation_keep(c, pg_row_text(q, 0, 4), pg_row_size(q, 0, 4));
+        int r = calculation_keep(c, pg_row_text(q, row, 4), pg_row_size(q, row, 4));
 
         if (r < 0) {
                 calculation_fail(c, r);
@@ -101,34 +101,34 @@ static void on_committed(struct calculation_command *c, const struct pg_query *q
 }
 
 /* The outcome of a write_row; 0: done; 1: it has been dealt with. */
-static int read_outcome(struct calculation_command *c, struct pg_query *q)
+static int read_outcome(struct calculation_command *c, const struct pg_query *q, size_t row)
 {
         const char *outcome;
 
-        if (q->status < 0 || pg_query_rows(q) != 1) {
+        if (q->status < 0 || pg_query_rows(q) <= row) {
                 /* Sent but unanswered: nobody here knows whether it was committed. */
                 bool is_unknown = q->was_sent && (q->status == -ETIMEDOUT || q->status == -ECANCELED);
 
                 calculation_fail(c, is_unknown ? -ECONNRESET : q->status < 0 ? q->status : -EIO);
                 return 1;
         }
-        outcome = pg_row_text(q, 0, 0);
+        outcome = pg_row_text(q, row, 0);
         if (streq(outcome, "done") || streq(outcome, "replayed"))
                 return 0;
-        calculation_refuse(c, (unsigned)pg_row_int(q, 0, 1), outcome, pg_row_text(q, 0, 4));
+        calculation_refuse(c, (unsigned)pg_row_int(q, row, 1), outcome, pg_row_text(q, row, 4));
         return 1;
 }
 
-static void on_submitted(struct pg_query *q)
+static void on_submitted(struct pg_member *m, const struct pg_query *q, size_t row)
 {
-        struct calculation_command *c = container_of(q, struct calculation_command, query);
+        struct calculation_command *c = container_of(m, struct calculation_command, submission);
 
-        if (read_outcome(c, q) != 0)
+        if (read_outcome(c, q, row) != 0)
                 return;
-        if (streq(pg_row_text(q, 0, 0), "replayed"))
-                follow_replay(c, q);
+        if (streq(pg_row_text(q, row, 0), "replayed"))
+                follow_replay(c, q, row);
         else
-                on_committed(c, q);
+                on_committed(c, q, row);
 }
 
 static int submit_kept(struct calculation_command *c, const struct calculation_request *request)
@@ -136,10 +136,8 @@ static int submit_kept(struct calculation_command *c, const struct calculation_r
         struct calculations *s = c->calculations;
 
         c->phase = CALCULATION_SUBMITTING;
-        calculation_store_submit(&c->query, c, request->key, request->hash,
-                                 calculation_feed_can_send(&s->feed), on_submitted);
-        return pg_query_submit(&c->query, s->pool, PG_LANE_WRITE,
-                               usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC));
+        return calculation_store_submit(s->submissions, c, request->key, request->hash,
+                                        calculation_feed_can_send(&s->feed), on_submitted);
 }
 
 static int submit_transient(struct calculation_command *c)
@@ -197,7 +195,7 @@ static void on_cancelled(struct pg_query *q)
         _cleanup_free_ char *json = NULL;
         size_t n;
 
-        if (read_outcome(c, q) != 0)
+        if (read_outcome(c, q, 0) != 0)
                 return;
         n = pg_row_size(q, 0, 4);
         json = memdup_str(pg_row_text(q, 0, 4), n);
@@ -236,6 +234,28 @@ void calculation_command_done(struct calculation_command *c)
         *c = (struct calculation_command){.outcome = c->outcome};
 }
 
+/* ---- Events ---- */
+
+/* An answer a millisecond would mean as many turns of the relay, each with a commit of its own that the next
+ * calculation has to wait behind. */
+#define ANNOUNCE_USEC (10 * USEC_PER_MSEC)
+
+static void on_announce(struct loop_timer *t)
+{
+        struct calculations *s = container_of(t, struct calculations, announce);
+
+        s->committed(s->context);
+}
+
+void calculation_announce(struct calculations *s)
+{
+        if (loop_timer_is_armed(&s->announce))
+                return;
+        if (s->is_draining ||
+            loop_timer_start(&s->announce, service_loop(s->service), ANNOUNCE_USEC, on_announce) < 0)
+                s->committed(s->context);
+}
+
 /* ---- Life ---- */
 
 int calculations_new(struct calculations **ret, struct service *service, struct pg_pool *pool,
@@ -255,7 +275,9 @@ int calculations_new(struct calculations **ret, struct service *service, struct 
         s->feed.up = on_feed_up;
         map_init(&s->topics);
         list_init(&s->commands);
-        r = calculation_feed_open(&s->feed, service, broker);
+        r = calculation_store_submissions(&s->submissions, service_loop(service), pool);
+        if (r == 0)
+                r = calculation_feed_open(&s->feed, service, broker);
         if (r == 0)
                 r = calculation_sweep_start(&s->sweep, s);
         if (r < 0) {
@@ -295,6 +317,10 @@ void calculations_drain(struct calculations *s)
         struct list_link *i;
 
         s->is_draining = true;
+        if (loop_timer_is_armed(&s->announce)) {
+                loop_timer_stop(&s->announce);
+                s->committed(s->context);
+        }
         list_init(&waiting);
         LIST_FOREACH_SAFE (j, &s->commands) {
                 struct calculation_command *c = LIST_ENTRY(j, struct calculation_command, link);
@@ -312,8 +338,10 @@ struct calculations *calculations_free(struct calculations *s)
 {
         if (!s)
                 return NULL;
+        loop_timer_done(&s->announce);
         calculation_sweep_stop(&s->sweep);
         calculation_feed_close(&s->feed);
+        pg_group_line_free(s->submissions);
         map_done(&s->topics);
         free(s);
         return NULL;

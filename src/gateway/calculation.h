@@ -22,7 +22,7 @@
 #include "arithmetic/calculation_input.h"
 #include "base/list.h"
 #include "mq/mq_link.h"
-#include "pg/pg_query.h"
+#include "pg/pg_group.h"
 #include "service/service.h"
 #include "web/web_write.h"
 
@@ -64,6 +64,7 @@ struct calculation_command { /* embedded in the operation, zeroed */
         struct calculation_topic *topic;
         struct list_link topic_link, link;
         struct pg_query query;
+        struct pg_member submission;
         struct loop_timer timer;
         struct calculation_input input; /* owned */
         const char *request_id;

@@ -65,10 +65,12 @@ struct calculation_topic { /* who waits for one id */
 struct calculations {
         struct service *service; /* borrowed, as the pool */
         struct pg_pool *pool;
+        struct pg_group_line *submissions; /* owned */
         struct calculation_feed feed;
         struct calculation_sweep sweep;
         struct map topics;
         struct list commands; /* all that are not complete, borrowed */
+        struct loop_timer announce;
         void (*committed)(void *context);
         void *context;
         struct calculation_counters counters;
@@ -90,13 +92,17 @@ void calculation_show(struct calculation_command *c, const char *json, size_t n,
 void calculation_fail(struct calculation_command *c, int error);
 void calculation_refuse(struct calculation_command *c, unsigned status, const char *slug, const char *detail);
 void calculation_give_up(struct calculation_command *c);
+/* Workers left events in the outbox. */
+void calculation_announce(struct calculations *s);
 /* Of the feed. */
 void calculation_answered(struct calculation_feed *f, const char *id, const char *json, size_t n);
 void calculation_failed(struct calculation_feed *f, const char *id, int status);
 
 /* SQL; the lane is named. */
-void calculation_store_submit(struct pg_query *q, const struct calculation_command *c, const char *key,
-                              const char *hash, bool is_sent, pg_query_fn complete); /* WRITE, write_row */
+/* In groups: a write_row for each. */
+int calculation_store_submissions(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool);
+int calculation_store_submit(struct pg_group_line *line, struct calculation_command *c, const char *key,
+                             const char *hash, bool is_sent, pg_member_fn complete);
 void calculation_store_read(struct pg_query *q, const char *id,
                             pg_query_fn complete); /* READ: json, is_final */
 void calculation_store_cancel(struct pg_query *q, const char *key, const char *hash, const char *id,

@@ -3,6 +3,7 @@
 
 #include "base/macro.h"
 #include "gateway/calculation_internal.h"
+#include "json/jwrite.h"
 
 /* A worker that is there takes seconds at most; after this the message is taken for lost. */
 #define RESEND_AGE "interval '30 s'"
@@ -10,9 +11,8 @@
 #define SWEEP_LIMIT "500"
 
 static const struct pg_statement submit_statement = {
-        "calculation_submit",
-        "SELECT * FROM calculation_submit($1, $2, $3, $4, $5, $6, $7, $8::int, $9::timestamptz, "
-        "$10::boolean)",
+        "calculation_submit_group",
+        "SELECT * FROM calculation_submit_group($1)",
 };
 
 static const struct pg_statement read_statement = {
@@ -48,20 +48,35 @@ static const struct pg_statement unsent_statement = {
         "SELECT calculation_unsent($1::text[])",
 };
 
-void calculation_store_submit(struct pg_query *q, const struct calculation_command *c, const char *key,
-                              const char *hash, bool is_sent, pg_query_fn complete)
+int calculation_store_submissions(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool)
 {
-        pg_query_init(q, &submit_statement, complete);
-        pg_query_text(q, key);
-        pg_query_text(q, key ? hash : NULL);
-        pg_query_text(q, c->request_id);
-        pg_query_text(q, c->id);
-        pg_query_text(q, c->input.expression);
-        pg_query_text(q, c->input.operation);
-        pg_query_text(q, c->input.operands);
-        pg_query_int(q, c->input.digits);
-        pg_query_text(q, c->input.deadline);
-        pg_query_bool(q, is_sent);
+        return pg_group_line_new(ret, loop, pool, &submit_statement);
+}
+
+int calculation_store_submit(struct pg_group_line *line, struct calculation_command *c, const char *key,
+                             const char *hash, bool is_sent, pg_member_fn complete)
+{
+        struct buf item = BUF_EMPTY;
+        struct jwrite w = jwrite_to(&item);
+
+        jwrite_object_begin(&w);
+        if (key) {
+                jwrite_pair(&w, "key", key);
+                jwrite_pair(&w, "hash", hash);
+        }
+        jwrite_pair(&w, "request_id", c->request_id);
+        jwrite_pair(&w, "id", c->id);
+        jwrite_pair(&w, "expression", c->input.expression);
+        jwrite_pair(&w, "operation", c->input.operation);
+        jwrite_pair(&w, "operands", c->input.operands);
+        jwrite_key(&w, "digits");
+        jwrite_int(&w, c->input.digits);
+        jwrite_pair(&w, "deadline", c->input.deadline);
+        jwrite_key(&w, "is_sent");
+        jwrite_bool(&w, is_sent);
+        jwrite_object_end(&w);
+        return pg_member_submit(&c->submission, line, &item,
+                                usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC), complete);
 }
 
 void calculation_store_read(struct pg_query *q, const char *id, pg_query_fn complete)

@@ -60,7 +60,7 @@ static void on_expired(struct pg_query *q)
         if (q->status < 0 || pg_query_rows(q) != 1)
                 return;
         w->owner->counters.n_expired += (uint64_t)pg_row_int(q, 0, 0);
-        w->owner->committed(w->owner->context);
+        calculation_announce(w->owner);
 }
 
 static void begin_expire(struct calculation_sweep *w)

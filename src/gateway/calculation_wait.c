@@ -59,6 +59,7 @@ void calculation_stop(struct calculation_command *c)
         list_remove(&c->link);
         loop_timer_done(&c->timer);
         pg_query_done(&c->query);
+        pg_member_cancel(&c->submission);
         c->phase = CALCULATION_IDLE;
 }
 
@@ -202,7 +203,7 @@ void calculation_answered(struct calculation_feed *f, const char *id, const char
         struct list told;
         struct list_link *i;
 
-        s->committed(s->context); /* the worker left an event in the outbox */
+        calculation_announce(s);
         if (!t)
                 return;
         /* All leave it, so the topic ends here.  Between INSERT and answer the worker may have been faster:

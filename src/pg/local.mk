@@ -15,6 +15,8 @@ libpg_a_SOURCES = \
 	%D%/pg_conn.h \
 	%D%/pg_copy.c \
 	%D%/pg_copy.h \
+	%D%/pg_group.c \
+	%D%/pg_group.h \
 	%D%/pg_line.c \
 	%D%/pg_line.h \
 	%D%/pg_link.c \

@@ -305,6 +305,21 @@ def test_what_nobody_keeps_is_parked_too(make_lonja):
     assert parked["id"] in lonja.run("calc", "parked").stdout
 
 
+def test_suspects_do_not_wait_for_a_database(make_lonja):
+    """Plain AMQP RPC needs none; if each were waited for, the last would come after minutes."""
+    lonja = make_lonja(own_pg=True)
+    calculator = lonja.daemon("calculator")
+    calculator.stop()
+    lonja.pg.stop()
+    with Rpc(lonja) as rpc:
+        suspects = [give_back(rpc, f"{n}*{n}") for n in range(15)]
+        calculator.start()
+        answers = rpc.wait(suspects)
+        assert [a["result"]["value"] for a in answers] == [str(n * n) for n in range(15)]
+    lonja.pg.start()
+    assert Client(lonja).submit({"expression": "1+1"}, wait="60s").status_code == 200
+
+
 def test_a_lost_message_is_sent_again(make_lonja):
     lonja = make_lonja()
     client = Client(lonja)

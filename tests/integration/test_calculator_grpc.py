@@ -6,6 +6,7 @@ import uuid
 
 import grpc
 import pytest
+import requests
 
 import grpcs
 
@@ -71,6 +72,32 @@ def test_submit_and_watch(door):
     seen = list(door.call("Watch", door.type("GetCalculationRequest")(id=made.id)))
     assert seen[-1].state == "done" and seen[-1].value == "1024"
     assert [c.state for c in seen] == sorted({c.state for c in seen}, key=["queued", "running", "done"].index)
+
+
+def test_a_watch_ends_with_its_session(make_lonja):
+    lonja = make_lonja()
+    calculator = lonja.daemon("calculator")
+    calculator.start()
+    calculator.pause()  # so that nothing else ends it
+    try:
+        with grpcs.channel(lonja.gateway_grpc) as channel:
+            door = Door(lonja, channel)
+            made = door.call("Submit", door.type("SubmitCalculationRequest")(expression="1+1"))
+            token = lonja.session("watcher", "read")
+            watches = []
+            for who in (token, lonja.token):
+                door.metadata = (("authorization", f"Bearer {who}"),)
+                watches.append(door.call("Watch", door.type("GetCalculationRequest")(id=made.id)))
+                assert next(watches[-1]).state == "queued"
+            requests.delete(f"{lonja.gateway_url}/api/sessions/current", timeout=PATIENCE,
+                            headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+            mine, other = watches
+            assert status_of(lambda: list(mine)) == (grpc.StatusCode.UNAUTHENTICATED,
+                                                     "invalid-token: the session has ended")
+            calculator.cont()
+            assert list(other)[-1].value == "2"
+    finally:
+        calculator.cont()
 
 
 def test_the_same_key_is_the_same_calculation(door):

@@ -96,7 +96,7 @@ def own(bench, pg_template):
 
 
 @pytest.mark.parametrize("story", [
-    "pipelined", "isolated", "isolated-writes", "failing-commit", "read-only", "parameters", "large-results",
+    "pipelined", "isolated", "grouped", "isolated-writes", "failing-commit", "read-only", "parameters", "large-results",
     "deallocated", "waiting-line", "deadline", "around-slow", "statement-timeout", "cancel", "exclusive-deadline", "deadlock",
     "pool-free", "transaction", "copy-in", "copy-out", "close-in-the-middle", "lease-wait",
 ])

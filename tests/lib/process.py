@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-SERVER_START_SEC = 60  # a loaded CI machine starts RabbitMQ in 15
+SERVER_START_SEC = 180  # a hang guard: a loaded CI machine starts RabbitMQ in 15, one with forty busy processes in 70
 
 
 class StartError(RuntimeError):

@@ -4,6 +4,8 @@
 
 #include "live.h"
 
+#include "pg/pg_group.h"
+
 static const struct pg_statement double_it = {"double_it", "SELECT 2 * $1::bigint"};
 static const struct pg_statement divide = {"divide", "SELECT 100 / $1::bigint"};
 static const struct pg_statement bad_text = {"bad_text", "SELECT $1::bigint FROM no_such_table"};
@@ -86,6 +88,73 @@ static void isolated_writes(struct live *l)
         live_run_until(l, &m, 1);
         CHECK_INT(pg_row_int(&c.q, 0, 0), N - N / 10);
         pg_query_done(&c.q);
+}
+
+static const struct pg_statement insert_group = {
+        "insert_group",
+        "INSERT INTO thing SELECT i.value::bigint FROM json_array_elements_text($1) WITH ORDINALITY i"
+        " ORDER BY i.ordinality RETURNING id",
+};
+
+struct live_member {
+        struct pg_member m;
+        int64_t row;
+        int status;
+        char sqlstate[6];
+        unsigned *n_done, n_called;
+};
+
+static void on_member_done(struct pg_member *m, const struct pg_query *q, size_t row)
+{
+        struct live_member *lm = container_of(m, struct live_member, m);
+
+        CHECK_INT(++lm->n_called, 1);
+        lm->status = q->status;
+        memcpy(lm->sqlstate, q->sqlstate, sizeof(lm->sqlstate));
+        lm->row = q->status == 0 ? pg_row_int(q, row, 0) : -1;
+        ++*lm->n_done;
+}
+
+/* Many become few statements, and each member has its own answer; one that is refused spoils no other; one
+ * that was cancelled before it was sent has no effect. */
+static void grouped(struct live *l)
+{
+        static struct live_member m[N];
+        struct pg_group_line *line;
+        struct pg_pool_metrics metrics;
+        struct live_query c;
+        unsigned n = 0, done = 0, failed = 0;
+
+        live_new_pool(l);
+        CHECK_INT(pg_group_line_new(&line, l->loop, l->pool, &insert_group), 0);
+        for (unsigned i = 0; i < N; i++) { /* 107 comes twice, and nothing else */
+                struct buf item = BUF_EMPTY;
+
+                buf_printf(&item, "%u", i == 108 ? 107 : i);
+                m[i].n_done = &n;
+                CHECK_INT(pg_member_submit(&m[i].m, line, &item, USEC_INFINITY, on_member_done), 0);
+        }
+        pg_member_cancel(&m[3].m);
+        live_run_until(l, &n, N - 1);
+        for (unsigned i = 0; i < N; i++) {
+                if (i == 3) {
+                        CHECK_INT(m[i].n_called, 0);
+                } else if (m[i].status < 0) {
+                        CHECK(i == 107 || i == 108);
+                        CHECK(streq(m[i].sqlstate, "23505"));
+                        failed++;
+                } else {
+                        CHECK_INT(m[i].row, i == 108 ? 107 : i);
+                }
+        }
+        CHECK_INT(failed, 1);
+        pg_pool_metrics(l->pool, &metrics);
+        CHECK(metrics.n_jobs < N / 2);
+        live_submit(l, &c, &count_rows, PG_LANE_READ, 0, &done, USEC_INFINITY);
+        live_run_until(l, &done, 1);
+        CHECK_INT(pg_row_int(&c.q, 0, 0), N - 2);
+        pg_query_done(&c.q);
+        pg_group_line_free(line);
 }
 
 /* A write is complete when its commit is: the statement succeeds, the deferred constraint does not. */
@@ -231,6 +300,7 @@ static void waiting_line(struct live *l)
 const struct live_story live_query_stories[] = {
         {"pipelined", pipelined},
         {"isolated", isolated},
+        {"grouped", grouped},
         {"isolated-writes", isolated_writes},
         {"failing-commit", failing_commit},
         {"read-only", read_only},
