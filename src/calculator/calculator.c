@@ -4,6 +4,7 @@
 /* The wiring of lonja-calculator. */
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/alloc.h"
 #include "calculator/calculation_store.h"
@@ -12,6 +13,7 @@
 #include "service/log_ids.h"
 
 #define TRANSITIONS_PER_MINUTE 6 /* a dependency that flaps says so three times, not for ever */
+#define TELL_USEC USEC_PER_SEC
 #define DEAD_QUEUE CALCULATIONS_QUEUE ".dead"
 
 static const struct mq_exchange exchanges[] = {{DEAD_EXCHANGE, "direct"}, {NULL}};
@@ -28,10 +30,26 @@ static const struct mq_topology topology = {exchanges, queues, bindings};
 static void tell_status(struct calculator *c)
 {
         bool database = pg_pool_state(c->pool) == PG_UP, broker = mq_link_is_up(c->link);
+        const struct calculator_counters *n = &c->counters;
 
         if (!service_is_draining(c->service))
-                service_status(c->service, "Calculating; database %s, broker %s", database ? "up" : "down",
-                               broker ? "up" : "down");
+                service_status(c->service,
+                               "Calculating; database %s, broker %s; %" PRIu64 " computed, %" PRIu64
+                               " of them to an error; %" PRIu64 " repeated, %" PRIu64 " refused, %" PRIu64
+                               " parked",
+                               database ? "up" : "down", broker ? "up" : "down", n->n_done + n->n_failed,
+                               n->n_failed, n->n_repeated, n->n_refused, n->n_parked);
+}
+
+static void on_tell(struct loop_timer *t)
+{
+        tell_status(container_of(t, struct calculator, tell));
+}
+
+void calculator_counted(struct calculator *c)
+{
+        if (!loop_timer_is_armed(&c->tell))
+                (void)loop_timer_start(&c->tell, service_loop(c->service), TELL_USEC, on_tell);
 }
 
 static void log_transition(struct log_limit *limit, bool is_up, const char *message_id, const char *what,
@@ -100,6 +118,7 @@ static void calculator_free(void *daemon)
 
         if (!c)
                 return;
+        loop_timer_done(&c->tell);
         offload_free(c->offload);
         job_queue_done(c);
         calculator_tasks_free(c->tasks);

@@ -29,7 +29,11 @@ struct calculator {
         struct mq_link_watch link_watch;
         struct log_limit pool_limit, link_limit;
         struct calculator_counters counters;
-        bool is_held; /* nobody could wake us again */
+        struct loop_timer tell; /* of what was done since */
+        bool is_held;           /* nobody could wake us again */
 };
+
+/* Something was counted: STATUS= says so soon. There is no HTTP here that could be asked for metrics. */
+void calculator_counted(struct calculator *c);
 
 extern const struct service_daemon calculator_daemon;

@@ -242,6 +242,7 @@ static void on_computed(struct computation *computation)
         } else {
                 c->counters.n_done += computation->status == 0;
                 c->counters.n_failed += computation->status != 0;
+                calculator_counted(c);
                 job_tell(j);
         }
         job_start_waiting(c);

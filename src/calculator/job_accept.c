@@ -69,6 +69,7 @@ static void refuse(struct job *j, const struct field_errors *errors)
         struct buf text = BUF_EMPTY;
 
         c->counters.n_refused++;
+        calculator_counted(c);
         list_append(&c->jobs.active, &j->link);
         if (!j->id && !j->reply_to) {
                 mq_delivery_reject(&c->consumer, j->tag, j->generation, false);

@@ -25,6 +25,7 @@ static void on_attempted(struct pg_query *q)
                 job_requeue(j); /* to the end of the queue: that is pause enough */
         } else {
                 c->counters.n_repeated++;
+                calculator_counted(c);
                 job_recorded(j, pg_row_text(q, 0, 1), pg_row_size(q, 0, 1));
         }
         job_start_waiting(c);
@@ -36,6 +37,7 @@ static void park(struct job *j, const char *error)
                    "A calculation that nobody keeps is parked");
         j->is_parked = true;
         j->calculator->counters.n_parked++;
+        calculator_counted(j->calculator);
         if (strdup_to(&j->error_json, error) < 0)
                 job_requeue(j);
         else

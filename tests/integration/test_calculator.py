@@ -309,6 +309,7 @@ def test_suspects_do_not_wait_for_a_database(make_lonja):
     """Plain AMQP RPC needs none; if each were waited for, the last would come after minutes."""
     lonja = make_lonja(own_pg=True)
     calculator = lonja.daemon("calculator")
+    assert Client(lonja).submit({"expression": "1+1"}, wait="60s").status_code == 200
     calculator.stop()
     lonja.pg.stop()
     with Rpc(lonja) as rpc:
