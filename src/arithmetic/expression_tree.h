@@ -29,7 +29,7 @@ enum node_kind {
 struct algebraic {
         bool is_known;
         uint64_t over_bits, under_bits; /* binary logarithms, rounded up */
-        unsigned n_roots;
+        uint64_t roots;                 /* that are in it: a bit for each field that one adds */
 };
 
 struct node {

@@ -149,6 +149,15 @@ static void test_zero(void **state)
                 "1e-9000*(sqrt(2)*sqrt(2)-2)",
                 "sqrt(1e-3000)*(sqrt(3)-sqrt(3))",
                 "sqrt(1234567/89)-sqrt(1234567)/sqrt(89)",
+                /* fourteen roots of one field, or of two */
+                "sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+sqrt(2)+"
+                "sqrt(2)"
+                "+sqrt(2)-13*sqrt(2)",
+                "sqrt(2)+sqrt(8)+sqrt(18)+sqrt(32)+sqrt(50)+sqrt(72)+sqrt(98)+sqrt(128)+sqrt(162)+sqrt(200)"
+                "+sqrt(242)+sqrt(288)-78/sqrt(.5)",
+                "(sqrt(3)+sqrt(5)+sqrt(3)+sqrt(5)+sqrt(3)+sqrt(5))*(sqrt(3)-sqrt(5)+sqrt(3)-sqrt(5)+sqrt(3)-"
+                "sqrt(5))"
+                "+18",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
