@@ -10,8 +10,13 @@ EXTRA_PROGRAMS += amqp-echo
 amqp_echo_SOURCES = %D%/amqp-echo.c
 amqp_echo_LDADD = $(RABBITMQ_LIBS)
 
+EXTRA_PROGRAMS += cold-select
+cold_select_SOURCES = %D%/cold-select.c
+cold_select_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+cold_select_LDADD = $(PQ_LIBS)
+
 .PHONY: bench-programs
-bench-programs: bench-mhd$(EXEEXT) amqp-echo$(EXEEXT)
+bench-programs: bench-mhd$(EXEEXT) amqp-echo$(EXEEXT) cold-select$(EXEEXT)
 
 EXTRA_DIST += \
 	%D%/README.md \

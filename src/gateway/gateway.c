@@ -165,7 +165,6 @@ static int gateway_start(struct service *service, const void *conf, void **ret_d
         if ((r = open_doors(d)) < 0 || (r = open_rpc_doors(d)) < 0)
                 goto finish;
         stay_if_wanted(d, d->conf->gateway.amqp_records);
-        pg_pool_warm(d->backend.pool);
         web_backend_tell(&d->backend);
         *ret_daemon = TAKE_PTR(d);
 finish:

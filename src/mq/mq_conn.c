@@ -372,8 +372,12 @@ int mq_conn_start(struct mq_conn *c)
 {
         char name[16]; /* what the kernel keeps */
 
+        int r;
+
         (void)snprintf(name, sizeof(name), "mq-%s", c->role->purpose);
-        return thread_start(&c->thread, name, STACK_BYTES, conn_main, c);
+        r = thread_start(&c->thread, name, STACK_BYTES, conn_main, c);
+        c->is_started = r >= 0;
+        return r;
 }
 
 void mq_conn_stop(struct mq_conn *c)
@@ -400,6 +404,10 @@ void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t cut_until_
         pthread_t thread = c->thread; /* an orphan takes c with it */
         bool has_ended;
 
+        if (!c->is_started) {
+                c->role->free(c);
+                return;
+        }
         mq_conn_stop(c);
         pthread_mutex_lock(&c->lock);
         if (!wait_for_end(c, polite_until_usec)) {

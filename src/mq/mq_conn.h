@@ -45,7 +45,8 @@ struct mq_conn {
         struct mq_target target;
         const struct mq_topology *topology; /* borrowed, static */
         int wake_fd;                        /* owned eventfd: the loop wakes the thread */
-        pthread_t thread;
+        pthread_t thread;                   /* once it is_started */
+        bool is_started;
 
         /* thread only */
         amqp_connection_state_t state; /* NULL while there is none */
@@ -72,6 +73,7 @@ struct mq_conn {
 int mq_conn_init(struct mq_conn *c, const struct mq_role *role, struct mq_target *target,
                  const struct mq_topology *topology, struct loop_wake *wake);
 void mq_conn_done(struct mq_conn *c);
+/* From here on mq_conn_free() ends it. */
 int mq_conn_start(struct mq_conn *c);
 
 /* Loop: */

@@ -93,8 +93,8 @@ static void on_woken(struct loop_wake *w)
         tell_state(l);
 }
 
-static int link_start(struct mq_link *l, const struct mq_conf *conf, const struct mq_topology *topology,
-                      bool consumes)
+static int link_prepare(struct mq_link *l, const struct mq_conf *conf, const struct mq_topology *topology,
+                        bool consumes)
 {
         int r;
 
@@ -104,24 +104,18 @@ static int link_start(struct mq_link *l, const struct mq_conf *conf, const struc
         r = mq_publisher_new(&l->publisher, conf, topology, &l->wake);
         if (r < 0)
                 return r;
-        if (consumes) {
-                r = mq_receiver_new(&l->receiver, conf, topology, &l->wake);
-                if (r < 0)
-                        return r;
-                r = mq_conn_start(&l->receiver->conn);
-                if (r < 0) {
-                        mq_receiver_discard(TAKE_PTR(l->receiver));
-                        return r;
-                }
-        }
-        r = mq_conn_start(&l->publisher->conn);
-        if (r < 0)
-                mq_publisher_discard(TAKE_PTR(l->publisher));
-        return r;
+        return consumes ? mq_receiver_new(&l->receiver, conf, topology, &l->wake) : 0;
 }
 
-int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
-                const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch)
+int mq_link_start(struct mq_link *l)
+{
+        int r = l->receiver ? mq_conn_start(&l->receiver->conn) : 0;
+
+        return r < 0 ? r : mq_conn_start(&l->publisher->conn);
+}
+
+int mq_link_prepare(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
+                    const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch)
 {
         _cleanup_(mq_link_freep) struct mq_link *l = NULL;
         int r;
@@ -139,7 +133,22 @@ int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf
                 mq_link_watch_add(l, watch);
         list_init(&l->publishes);
         list_init(&l->inbox);
-        r = link_start(l, conf, topology, consumes);
+        r = link_prepare(l, conf, topology, consumes);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
+                const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch)
+{
+        _cleanup_(mq_link_freep) struct mq_link *l = NULL;
+        int r;
+
+        r = mq_link_prepare(&l, loop, conf, topology, consumes, watch);
+        if (r >= 0)
+                r = mq_link_start(l);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(l);

@@ -65,6 +65,10 @@ struct mq_link_watch {
  * false = publish only, one connection. */
 int mq_link_new(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
                 const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch);
+/* The same in two steps: until the second nothing is begun, no thread and no connection. */
+int mq_link_prepare(struct mq_link **ret, sd_event *loop, const struct mq_conf *conf,
+                    const struct mq_topology *topology, bool consumes, struct mq_link_watch *watch);
+int mq_link_start(struct mq_link *l);
 /* Further watchers, told of later changes only. */
 void mq_link_watch_add(struct mq_link *l, struct mq_link_watch *w);
 void mq_link_watch_remove(struct mq_link_watch *w);

@@ -298,12 +298,6 @@ static const struct mq_role publisher_role = {
         .free = on_free,
 };
 
-void mq_publisher_discard(struct mq_publisher *p)
-{
-        if (p)
-                on_free(&p->conn);
-}
-
 int mq_publisher_new(struct mq_publisher **ret, const struct mq_conf *conf,
                      const struct mq_topology *topology, struct loop_wake *wake)
 {
@@ -323,7 +317,7 @@ int mq_publisher_new(struct mq_publisher **ret, const struct mq_conf *conf,
         if (r >= 0)
                 r = mq_confirm_init(&p->window, (size_t)conf->unconfirmed_max);
         if (r < 0) {
-                mq_publisher_discard(p);
+                on_free(&p->conn);
                 return r;
         }
         *ret = p;

@@ -42,5 +42,3 @@ int mq_outgoing_new(struct mq_outgoing **ret, const struct mq_message *m);
 
 int mq_publisher_new(struct mq_publisher **ret, const struct mq_conf *conf,
                      const struct mq_topology *topology, struct loop_wake *wake);
-/* Before mq_conn_start() succeeded only; later mq_conn_free() owns it. */
-void mq_publisher_discard(struct mq_publisher *p);

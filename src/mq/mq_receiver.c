@@ -234,12 +234,6 @@ void mq_receiver_settle(struct mq_receiver *r, uint64_t tag, unsigned generation
                 mq_conn_cut(&r->conn);
 }
 
-void mq_receiver_discard(struct mq_receiver *r)
-{
-        if (r)
-                on_free(&r->conn);
-}
-
 int mq_receiver_new(struct mq_receiver **ret, const struct mq_conf *conf, const struct mq_topology *topology,
                     struct loop_wake *wake)
 {
@@ -256,7 +250,7 @@ int mq_receiver_new(struct mq_receiver **ret, const struct mq_conf *conf, const 
         list_init(&r->deliveries);
         k = mq_conn_init(&r->conn, &receiver_role, &target, topology, wake);
         if (k < 0) {
-                mq_receiver_discard(r);
+                on_free(&r->conn);
                 return k;
         }
         *ret = r;

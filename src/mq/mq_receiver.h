@@ -39,7 +39,6 @@ struct mq_receiver {
 
 int mq_receiver_new(struct mq_receiver **ret, const struct mq_conf *conf, const struct mq_topology *topology,
                     struct loop_wake *wake);
-void mq_receiver_discard(struct mq_receiver *r);
 /* Loop: a delivery of `generation` is done with. Out of memory cuts the connection: everything unsettled
  * comes again, which is what a lost ack means. */
 void mq_receiver_settle(struct mq_receiver *r, uint64_t tag, unsigned generation, enum mq_settle_kind kind);

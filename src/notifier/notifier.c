@@ -148,7 +148,6 @@ static int notifier_start(struct service *service, const void *conf, void **ret_
                 notifier_free(d);
                 return r;
         }
-        pg_pool_warm(d->backend.pool);
         web_backend_tell(&d->backend);
         *ret_daemon = d;
         return 0;

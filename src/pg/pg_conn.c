@@ -17,7 +17,9 @@
 /* How soon a migration is noticed by those who wait for it. */
 #define RECHECK_USEC USEC_PER_SEC
 
-#define CHECK_SQL "SELECT max(version) FROM schema_migration"
+/* They are few, and to read them all is less for a server's new process to learn than how max() is planned.
+ */
+#define CHECK_SQL "SELECT version FROM schema_migration"
 
 usec_t pg_conn_now(struct pg_conn *c)
 {
@@ -67,25 +69,38 @@ void pg_conn_lose(struct pg_conn *c, int error, const char *reason)
 
 static void on_recheck(struct loop_timer *t);
 
+static int newest_version(const PGresult *res)
+{
+        int64_t version, newest = 0;
+
+        for (int row = 0; row < PQntuples(res); row++)
+                if (parse_i64(PQgetvalue(res, row, 0), &version) >= 0)
+                        newest = MAX_OF(newest, version);
+        return (int)newest;
+}
+
 void pg_conn_on_check(struct pg_conn *c, PGresult *res)
 {
-        int64_t version = 0;
+        int version = 0;
         bool answered = PQresultStatus(res) == PGRES_TUPLES_OK;
         const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
         /* 42P01: no table schema_migration, so no migration has ever run */
         if (!answered && (!sqlstate || !streq(sqlstate, "42P01"))) {
+                pg_pipeline_requeue(c);
                 pg_conn_lose(c, -ECONNRESET, PQresultErrorMessage(res));
                 PQclear(res);
                 return;
         }
-        if (answered && !PQgetisnull(res, 0, 0))
-                (void)parse_i64(PQgetvalue(res, 0, 0), &version);
+        if (answered)
+                version = newest_version(res);
         PQclear(res);
-        c->schema_version = (int)version;
+        c->schema_version = version;
         c->state = version == SCHEMA_VERSION ? PG_CONN_READY : PG_CONN_WRONG_SCHEMA;
-        if (c->state == PG_CONN_WRONG_SCHEMA)
+        if (c->state == PG_CONN_WRONG_SCHEMA) {
+                pg_pipeline_requeue(c);
                 (void)loop_timer_start(&c->timer, c->loop, RECHECK_USEC, on_recheck);
+        }
         c->handler->changed(c);
 }
 
@@ -138,6 +153,8 @@ static void on_link_connected(struct pg_link *l)
                 return;
         }
         send_check(c);
+        if (pg_conn_takes_jobs(c))
+                c->handler->vacant(c);
 }
 
 static void on_link_failed(struct pg_link *l)

@@ -40,7 +40,7 @@ struct pg_conn {
         sd_event *loop;
         enum pg_lane lane;
         enum pg_conn_state state;
-        int schema_version;    /* found at the last check */
+        int schema_version;    /* found at the last check; -1: none yet */
         struct pg_slot *slots; /* owned ring; [head, tail) by sequence number */
         unsigned capacity, head, tail;
         unsigned n_jobs;      /* queries under way, abandoned ones included */
@@ -58,8 +58,16 @@ void pg_conn_lose(struct pg_conn *c, int error, const char *reason);
 /* Frees what a closed connection still owns. */
 void pg_conn_done(struct pg_conn *c);
 
-/* READY only. Puts the job into the pipeline; nothing is promised to leave before pg_conn_end_group().
- * 0; -EINVAL, -ENOMEM, -ECONNRESET: not taken. */
+/* READY; and a read may follow the first look at the schema without waiting for what that finds: if it is not
+ * the one that the read was written for, its result counts for nothing and it goes back into the line. */
+static inline bool pg_conn_takes_jobs(const struct pg_conn *c)
+{
+        return c->state == PG_CONN_READY ||
+               (c->state == PG_CONN_CHECKING && c->lane == PG_LANE_READ && c->schema_version < 0);
+}
+
+/* Only what takes jobs. Puts the job into the pipeline; nothing is promised to leave before
+ * pg_conn_end_group(). 0; -EINVAL, -ENOMEM, -ECONNRESET: not taken. */
 int pg_conn_send(struct pg_conn *c, struct pg_query *q);
 /* Ends the group of this dispatch and flushes. 0 or -ECONNRESET. */
 int pg_conn_end_group(struct pg_conn *c);

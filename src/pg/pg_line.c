@@ -81,7 +81,7 @@ static usec_t stall_limit(const struct pg_pool *p, const struct pg_conn *c)
  * way on it. */
 static unsigned load(const struct pg_line *line, const struct pg_conn *c, usec_t now)
 {
-        if (c->state != PG_CONN_READY)
+        if (!pg_conn_takes_jobs(c))
                 return UINT_MAX;
         if (c->head == c->tail)
                 return 0;
@@ -164,6 +164,19 @@ void pg_line_dispatch(struct pg_line *line, usec_t now)
 
 /* ---- connections ---- */
 
+/* While it is not known whether the server answers, one connection asks for all lanes: at a start it is there
+ * sooner alone, since a backend that starts is all work and no waiting. */
+static bool is_asked_elsewhere(const struct pg_pool *p, const struct pg_line *line)
+{
+        if (p->state != PG_DOWN)
+                return false;
+        for (size_t l = 0; l < ARRAY_SIZE(p->lines); l++)
+                for (unsigned i = 0; &p->lines[l] != line && i < p->lines[l].n_conns; i++)
+                        if (pg_conn_is_open(&p->lines[l].conns[i]))
+                                return true;
+        return false;
+}
+
 /* One at a time, and none while the reconnect timer holds back. `keep`: one although nobody waits. */
 static bool wants_connection(const struct pg_pool *p, struct pg_line *line, usec_t now, bool keep)
 {
@@ -176,7 +189,8 @@ static bool wants_connection(const struct pg_pool *p, struct pg_line *line, usec
                 if (pg_conn_is_open(c) && c->state != PG_CONN_READY && c->state != PG_CONN_LENT)
                         return false;
         }
-        if (p->closing || n_open >= line->n_conns || loop_timer_is_armed(&p->reconnect))
+        if (p->closing || n_open >= line->n_conns || loop_timer_is_armed(&p->reconnect) ||
+            is_asked_elsewhere(p, line))
                 return false;
         if (!list_is_empty(&line->waiting) || (keep && n_open == 0))
                 return true;

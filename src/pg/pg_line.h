@@ -27,7 +27,7 @@ struct pg_pool {
         bool closing;
         unsigned n_failures; /* connects in a row */
         char error[160];
-        struct loop_task dispatch;
+        struct loop_task dispatch, tell;
         struct loop_timer reconnect, deadlines;
         usec_t deadline_at; /* what `deadlines` is armed for */
         uint64_t n_jobs, n_failed, n_reconnects;

@@ -3,6 +3,7 @@
 #include "pg/pg_link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,16 +86,28 @@ static void on_start_failed(struct loop_timer *t)
         link_fail(l, PQerrorMessage(l->pg));
 }
 
+static bool is_writable(int fd)
+{
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+        return poll(&p, 1, 0) == 1;
+}
+
 static int start(struct pg_link *l, const char *const *keywords, const char *const *values)
 {
+        PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+
         l->pg = PQconnectStartParams(keywords, values, 0);
         if (!l->pg)
                 return -ENOMEM;
         PQsetNoticeProcessor(l->pg, ignore_notice, NULL);
+        /* As if PQconnectPoll() had asked to write (libpq manual, 34.1): what can be written at once, over a
+         * Unix socket, is there when the server's process begins to read. */
+        if (PQstatus(l->pg) != CONNECTION_BAD && is_writable(PQsocket(l->pg)))
+                step = PQconnectPoll(l->pg);
         if (PQstatus(l->pg) == CONNECTION_BAD)
                 return loop_timer_start(&l->timer, l->loop, 0, on_start_failed);
-        /* as if PQconnectPoll() had said so (libpq manual, 34.1) */
-        return watch(l, EPOLLOUT, on_connect_ready);
+        return watch(l, step == PGRES_POLLING_READING ? EPOLLIN : EPOLLOUT, on_connect_ready);
 }
 
 /* Of several values for a keyword libpq takes the last. */

@@ -379,6 +379,16 @@ void pg_pipeline_take_jobs(struct pg_conn *c, struct list *jobs)
         c->group_open = c->touched = false;
 }
 
+void pg_pipeline_requeue(struct pg_conn *c)
+{
+        for (unsigned i = c->head; i != c->tail; i++) {
+                struct pg_query *q = TAKE_PTR(slot_at(c, i)->query);
+
+                if (q)
+                        c->handler->requeue(c, q);
+        }
+}
+
 void pg_pipeline_forget(struct pg_conn *c, struct pg_query *q)
 {
         struct pg_slot *s = slot_at(c, q->slot);

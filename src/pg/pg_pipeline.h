@@ -12,6 +12,8 @@ int pg_pipeline_check(struct pg_conn *c, const char *sql);
 void pg_pipeline_read(struct pg_conn *c);
 /* Empties it: the jobs come to stand in the list, in state SETTLING. */
 void pg_pipeline_take_jobs(struct pg_conn *c, struct list *jobs);
+/* Its jobs go back into the line, whatever is answered to them. Reads only. */
+void pg_pipeline_requeue(struct pg_conn *c);
 /* Empties the job's slot. */
 void pg_pipeline_forget(struct pg_conn *c, struct pg_query *q);
 

@@ -67,8 +67,16 @@ static void update_state(struct pg_pool *p)
                 return;
         p->state = state;
         p->was_told = true;
+        loop_task_schedule(&p->tell);
+}
+
+/* After the turn: whoever waits for an answer comes before whoever writes logs. */
+static void on_tell(struct loop_task *t)
+{
+        struct pg_pool *p = container_of(t, struct pg_pool, tell);
+
         if (p->watch)
-                p->watch->changed(p->watch, state);
+                p->watch->changed(p->watch, p->state);
 }
 
 /* ---- deadlines ---- */
@@ -147,8 +155,9 @@ static void on_dispatch(struct loop_task *t)
                 if (p->state == PG_SCHEMA_TOO_NEW)
                         pg_line_refuse(line, -EPROTONOSUPPORT);
                 pg_line_dispatch(line, now);
-                pg_line_grow(p, line, now, p->wanted && l == PG_LANE_READ);
+                pg_line_grow(p, line, now, false);
         }
+        pg_line_grow(p, &p->lines[PG_LANE_READ], now, p->wanted);
 }
 
 /* ---- what connections tell ---- */
@@ -278,6 +287,9 @@ int pg_pool_new(struct pg_pool **ret, sd_event *loop, const struct pg_conf *conf
         r = loop_task_init(&p->dispatch, loop, on_dispatch);
         if (r < 0)
                 return r;
+        r = loop_task_init(&p->tell, loop, on_tell);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(p);
         return 0;
 }
@@ -293,6 +305,7 @@ struct pg_pool *pg_pool_free(struct pg_pool *p)
         for (size_t l = 0; l < ARRAY_SIZE(p->lines); l++)
                 pg_line_done(&p->lines[l]);
         loop_task_done(&p->dispatch);
+        loop_task_done(&p->tell);
         loop_timer_done(&p->reconnect);
         loop_timer_done(&p->deadlines);
         sd_event_unref(p->loop);
@@ -303,7 +316,7 @@ struct pg_pool *pg_pool_free(struct pg_pool *p)
 void pg_pool_warm(struct pg_pool *p)
 {
         p->wanted = true;
-        loop_task_schedule(&p->dispatch);
+        pg_line_grow(p, &p->lines[PG_LANE_READ], pg_pool_now(p), true);
 }
 
 enum pg_state pg_pool_state(const struct pg_pool *p)

@@ -58,6 +58,7 @@ int pg_pool_new(struct pg_pool **ret, sd_event *loop, const struct pg_conf *conf
  * loop). Not to be called from a completion. */
 struct pg_pool *pg_pool_free(struct pg_pool *p);
 DEFINE_FREEP(struct pg_pool, pg_pool_free)
+/* Begins with the first connection, at once; without a call-back. */
 void pg_pool_warm(struct pg_pool *p);
 enum pg_state pg_pool_state(const struct pg_pool *p);
 /* The newest text that says why the pool is down, for people ("" when up). */

@@ -95,7 +95,6 @@ static int products_start(struct service *service, const void *conf, void **ret_
         r = open_doors(d);
         if (r < 0)
                 goto finish;
-        pg_pool_warm(d->backend.pool);
         web_backend_tell(&d->backend);
         *ret_daemon = TAKE_PTR(d);
 finish:

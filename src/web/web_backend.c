@@ -6,6 +6,12 @@
 #include "service/log_ids.h"
 
 #define TRANSITIONS_PER_MINUTE 6 /* a dependency that flaps says so three times, not for ever */
+/* What started a daemon waits for the database at most, never for the broker: two threads and two log-ins at
+ * the same time would only take the processor from what is waited for. The broker's turn comes when the
+ * database has answered, or failed to, and what waits for that had its moment; or when that takes too long.
+ */
+#define HEAD_START_USEC (20 * USEC_PER_MSEC)
+#define HEAD_START_MAX_USEC (500 * USEC_PER_MSEC)
 
 static bool is_broker_up(void *context, const char **ret_reason)
 {
@@ -53,6 +59,22 @@ static void tell_change(struct web_backend *b)
                 b->changed(b);
 }
 
+static void on_head_start_over(struct loop_timer *t)
+{
+        struct web_backend *b = container_of(t, struct web_backend, head_start);
+        int r = mq_link_start(b->link);
+
+        loop_timer_done(t);
+        b->link_is_started = true;
+        if (r < 0)
+                service_fail(b->service, r);
+}
+
+static int give_head_start(struct web_backend *b, usec_t delay_usec)
+{
+        return loop_timer_start(&b->head_start, service_loop(b->service), delay_usec, on_head_start_over);
+}
+
 static void on_pool_changed(struct pg_pool_watch *w, enum pg_state state)
 {
         struct web_backend *b = container_of(w, struct web_backend, pool_watch);
@@ -74,6 +96,8 @@ static void on_pool_changed(struct pg_pool_watch *w, enum pg_state state)
                 log_transition(&b->pool_limit, LOG_ERR, LOG_ID_SCHEMA_TOO_NEW, "Database is too new", error);
                 break;
         }
+        if (!b->link_is_started)
+                (void)give_head_start(b, HEAD_START_USEC);
         tell_change(b);
 }
 
@@ -100,17 +124,22 @@ int web_backend_open(struct web_backend *b, struct service *service, const struc
         r = pg_pool_new(&b->pool, loop, setup->database, setup->name, &b->pool_watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the database pool: %m");
-        r = mq_link_new(&b->link, loop, setup->broker, setup->topology, setup->consumes, &b->link_watch);
+        pg_pool_warm(b->pool); /* the server prepares itself while we do */
+        r = mq_link_prepare(&b->link, loop, setup->broker, setup->topology, setup->consumes, &b->link_watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the broker link: %m");
         r = event_relay_new(&b->relay, service, b->pool, b->link);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the event relay: %m");
+        r = give_head_start(b, HEAD_START_MAX_USEC);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the broker link: %m");
         return 0;
 }
 
 void web_backend_close(struct web_backend *b)
 {
+        loop_timer_done(&b->head_start);
         b->relay = event_relay_free(b->relay);
         b->link = mq_link_free(b->link);
         b->pool = pg_pool_free(b->pool);

@@ -22,6 +22,8 @@ struct web_backend {
         /* private */
         struct pg_pool_watch pool_watch;
         struct mq_link_watch link_watch;
+        struct loop_timer head_start; /* the database's, before the broker's */
+        bool link_is_started;
         struct log_limit pool_limit, link_limit;
 };
 
