@@ -98,6 +98,8 @@ CREATE TABLE firing (
     PRIMARY KEY (schedule, nominal_time)
 ) WITH (fillfactor = 70);
 CREATE INDEX firing_pending ON firing (send_at) WHERE state = 'pending';
+CREATE INDEX firing_expiring ON firing (expires_at) WHERE state = 'pending' AND expires_at IS NOT NULL;
+CREATE INDEX firing_waiting ON firing (schedule) WHERE state = 'waiting';
 CREATE INDEX firing_unsent ON firing (schedule, nominal_time) WHERE state IN ('waiting', 'pending');
 CREATE INDEX firing_open ON firing (schedule) WHERE state IN ('waiting', 'pending', 'sent', 'started');
 CREATE INDEX firing_answer_by ON firing (answer_by) WHERE state IN ('sent', 'started');
@@ -129,15 +131,19 @@ CREATE FUNCTION firing_json(f firing) RETURNS text LANGUAGE sql STABLE AS $$
         'due_at', rfc3339(f.due_at), 'fired_at', rfc3339(f.fired_at), 'sent_at', rfc3339(f.sent_at),
         'started_at', rfc3339(f.started_at), 'finished_at', rfc3339(f.finished_at),
         'late_ms', round(extract(epoch FROM f.sent_at - f.due_at) * 1000),
-        'duration_ms', round(extract(epoch FROM f.finished_at - coalesce(f.started_at, f.sent_at)) * 1000),
+        -- a worker may answer before the broker's confirm is noted
+        'duration_ms', CASE WHEN f.finished_at < coalesce(f.started_at, f.sent_at) THEN 0
+                       ELSE round(extract(epoch FROM f.finished_at - coalesce(f.started_at, f.sent_at)) * 1000) END,
         'result', f.result, 'error', f.error)::text
 $$;
 
 -- ---- Events ---------------------------------------------------------------------------------------------
 
+-- Schedulers are told by the database itself: it is there when the broker is not.
 CREATE FUNCTION schedule_changed(s schedule, p_type text, p_request_id text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO outbox (type, entity, version, data, request_id)
-    VALUES (p_type, s.name, s.version, schedule_json(s)::jsonb, p_request_id)
+    VALUES (p_type, s.name, s.version, schedule_json(s)::jsonb, p_request_id);
+    SELECT pg_notify('lonja_schedule', '')
 $$;
 
 CREATE FUNCTION firing_event_data(f firing) RETURNS jsonb LANGUAGE sql STABLE AS $$
@@ -545,7 +551,8 @@ BEGIN
 END $$;
 
 -- What is to be sent and nobody is sending: new (run, backfill, queue), left by a scheduler that is gone, or failed
--- before.  On the way, what nobody needs to wait for any longer is closed.
+-- before.  On the way, what nobody needs to wait for any longer is closed.  Each selection follows an index of its own,
+-- as the ledger is long, and passes over what others have locked.
 CREATE FUNCTION firing_take(p_lease float8, p_limit int) RETURNS SETOF firing_order LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := scheduler_now();
@@ -553,7 +560,7 @@ DECLARE
 BEGIN
     WITH old AS (
         SELECT task_id FROM firing WHERE state IN ('sent', 'started') AND answer_by <= v_now
-        ORDER BY task_id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+        ORDER BY answer_by LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
     ), closed AS (
         UPDATE firing f SET state = 'unanswered', finished_at = v_now, error = 'no result came within the timeout'
         FROM old WHERE f.task_id = old.task_id RETURNING f.schedule
@@ -561,7 +568,7 @@ BEGIN
     SELECT array_agg(DISTINCT schedule) INTO freed FROM closed;
     WITH old AS (
         SELECT task_id FROM firing WHERE state = 'pending' AND send_at <= v_now AND expires_at <= v_now
-        ORDER BY task_id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+        ORDER BY expires_at LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
     ), closed AS (
         UPDATE firing f SET state = 'expired', finished_at = v_now, error = coalesce(error, 'it was not sent in time')
         FROM old WHERE f.task_id = old.task_id RETURNING f.schedule
@@ -582,15 +589,21 @@ BEGIN
     SELECT o.* FROM taken t, firing_to_order(ROW(t.*)::firing) o ORDER BY t.nominal_time;
 END $$;
 
--- The broker has them.  A result may have been faster.
+-- The broker has them.  A result may have been faster.  So may have been the deletion of the schedule, or the end of
+-- what it was good for: then the ledger says what is true, that it went out.
+CREATE FUNCTION firing_is_unsent(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_state IN ('pending', 'cancelled', 'expired')
+$$;
 CREATE FUNCTION firing_sent(p_ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := scheduler_now();
 BEGIN
     PERFORM FROM firing WHERE task_id = ANY (p_ids) ORDER BY task_id FOR NO KEY UPDATE;
     UPDATE firing
-    SET sent_at = coalesce(sent_at, v_now), state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END,
-        answer_by = v_now + timeout_usec * interval '1 microsecond', error = CASE WHEN state <> 'pending' THEN error END
+    SET sent_at = coalesce(sent_at, v_now), answer_by = v_now + timeout_usec * interval '1 microsecond',
+        state = CASE WHEN firing_is_unsent(state) THEN 'sent' ELSE state END,
+        finished_at = CASE WHEN firing_is_unsent(state) THEN NULL ELSE finished_at END,
+        error = CASE WHEN firing_is_unsent(state) THEN NULL ELSE error END
     WHERE task_id = ANY (p_ids);
 END $$;
 
@@ -652,7 +665,7 @@ END $$;
 CREATE FUNCTION firing_trim(p_age interval, p_limit int) RETURNS bigint LANGUAGE sql AS $$
     WITH old AS (
         SELECT schedule, nominal_time FROM firing
-        WHERE fired_at < scheduler_now() - p_age AND state NOT IN ('waiting', 'pending', 'sent', 'started')
+        WHERE fired_at < (SELECT scheduler_now()) - p_age AND state NOT IN ('waiting', 'pending', 'sent', 'started')
         ORDER BY fired_at LIMIT p_limit FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM firing f USING old WHERE f.schedule = old.schedule AND f.nominal_time = old.nominal_time

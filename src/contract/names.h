@@ -26,9 +26,9 @@ const char *queue_daemon(const char *queue);
 #define EVENT_PRODUCT_UPDATED "product.updated"
 #define EVENT_PRODUCT_DELETED "product.deleted"
 #define EVENT_CALCULATION_FINISHED "calculation.finished"
-#define EVENT_SCHEDULE_CREATED "schedule.created"
-#define EVENT_SCHEDULE_UPDATED "schedule.updated"
-#define EVENT_SCHEDULE_RESUMED "schedule.resumed"
+
+/* PostgreSQL's NOTIFY: a schedule was changed. */
+#define SCHEDULE_CHANNEL "lonja_schedule"
 
 #define HEADER_REQUEST_ID "x-request-id" /* AMQP header */
 #define HEADER_DEADLINE "x-deadline"     /* AMQP header: RFC 3339; nobody wants the answer afterwards */

@@ -43,8 +43,9 @@ static const struct panel panels[] = {
          "'firings', (SELECT coalesce(json_agg(json_build_object('schedule', f.schedule, 'at', "
          "rfc3339(f.nominal_time), 'state', f.state, "
          "'late_ms', round(extract(epoch FROM f.sent_at - f.due_at) * 1000), "
-         "'duration_ms', greatest(0, round(extract(epoch FROM f.finished_at - coalesce(f.started_at, "
-         "f.sent_at)) * 1000)), " /* a worker may answer before the broker's confirm is noted */
+         /* a worker may answer before the broker's confirm is noted */
+         "'duration_ms', CASE WHEN f.finished_at < coalesce(f.started_at, f.sent_at) THEN 0 ELSE "
+         "round(extract(epoch FROM f.finished_at - coalesce(f.started_at, f.sent_at)) * 1000) END, "
          "'result', left(coalesce(f.error, f.result::text), 120)) ORDER BY f.fired_at), '[]') "
          "FROM (SELECT * FROM firing ORDER BY fired_at DESC LIMIT 120) f))::text"},
         {"calculations",

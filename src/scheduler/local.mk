@@ -10,8 +10,6 @@ libscheduler_a_SOURCES = \
 	%D%/clock_watch.h \
 	%D%/cron.c \
 	%D%/cron.h \
-	%D%/edit_feed.c \
-	%D%/edit_feed.h \
 	%D%/firing_store.c \
 	%D%/firing_store.h \
 	%D%/id_batch.c \

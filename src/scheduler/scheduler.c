@@ -39,6 +39,16 @@ static void on_fired(struct ticker *t, const struct pg_query *q)
         event_relay_poke(d->backend.relay);
 }
 
+static bool can_send(struct ticker *t)
+{
+        return sender_has_room(&container_of(t, struct scheduler, ticker)->sender);
+}
+
+static void on_relieved(struct sender *s)
+{
+        ticker_poke(&container_of(s, struct scheduler, sender)->ticker);
+}
+
 static void on_results(struct result_intake *i)
 {
         struct scheduler *d = container_of(i, struct scheduler, results);
@@ -47,11 +57,17 @@ static void on_results(struct result_intake *i)
         event_relay_poke(d->backend.relay);
 }
 
-static void on_edited(struct edit_feed *f)
+static void on_edited(struct pg_listen *l, const char *payload)
 {
-        struct scheduler *d = container_of(f, struct scheduler, edits);
+        struct scheduler *d = container_of(l, struct scheduler, edits);
 
         ticker_poke(&d->ticker);
+}
+
+/* What was said before is lost. */
+static void on_listening(struct pg_listen *l)
+{
+        on_edited(l, "");
 }
 
 static void on_clock(struct clock_watch *w)
@@ -79,8 +95,11 @@ static void describe_parts(struct scheduler *d)
         d->sender.link = d->results.link = d->backend.link;
         d->ticker.zones = &d->zones;
         d->ticker.fired = on_fired;
+        d->ticker.has_room = can_send;
+        d->sender.relieved = on_relieved;
         d->results.taken = on_results;
-        d->edits.edited = on_edited;
+        d->edits.notified = on_edited;
+        d->edits.connected = on_listening;
         d->clock.changed = on_clock;
 }
 
@@ -114,7 +133,7 @@ static int start_parts(struct scheduler *d)
         if (r == 0)
                 r = result_intake_start(&d->results);
         if (r == 0)
-                r = edit_feed_start(&d->edits, loop, &d->conf->broker);
+                r = pg_listen_start(&d->edits, loop, &d->conf->database, "lonja-scheduler", SCHEDULE_CHANNEL);
         if (r == 0)
                 r = clock_watch_start(&d->clock, loop);
         if (r < 0)
@@ -147,7 +166,7 @@ static void scheduler_free(void *daemon)
         d->backend.changed = NULL;
         web_close(&d->web);
         clock_watch_stop(&d->clock);
-        edit_feed_stop(&d->edits);
+        pg_listen_stop(&d->edits);
         if (d->results.service)
                 mq_consumer_stop(&d->results.consumer);
         ticker_done(&d->ticker);

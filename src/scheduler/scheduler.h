@@ -5,8 +5,8 @@
 /* lonja-scheduler: what the process is made of. The handlers get it by http_request_context(). */
 
 #include "net/net_tls.h"
+#include "pg/pg_listen.h"
 #include "scheduler/clock_watch.h"
-#include "scheduler/edit_feed.h"
 #include "scheduler/result_intake.h"
 #include "scheduler/schedule_api.h"
 #include "scheduler/schedule_store.h"
@@ -25,7 +25,7 @@ struct scheduler {
         struct ticker ticker;
         struct sender sender;
         struct result_intake results;
-        struct edit_feed edits;
+        struct pg_listen edits; /* what others did to schedules */
         struct clock_watch clock;
         struct pg_query files; /* the definitions of our files on their way */
         bool files_are_due;

@@ -13,6 +13,7 @@
 #define LOOK_USEC (5 * USEC_PER_SEC)
 #define QUERY_TIMEOUT (10 * USEC_PER_SEC)
 #define AWAY_PAUSE USEC_PER_SEC             /* a broker that comes back is told anyway */
+#define IN_FLIGHT_MAX FIRING_TAKE_MAX       /* and one offer or take on top */
 #define UNROUTABLE_PAUSE (5 * USEC_PER_SEC) /* until somebody declares the queue */
 
 const uint64_t sender_late_bounds_usec[7] = {5000, 10000, 25000, 50000, 100000, 1000000, 10000000};
@@ -39,11 +40,19 @@ static void count_late(struct sender_counters *c, int64_t due_usec)
         c->late_max_usec = MAX_OF(c->late_max_usec, usec);
 }
 
+static void take(struct sender *s);
+
 static void sending_free(struct sending *m)
 {
         list_remove(&m->link);
+        m->sender->n_in_flight--;
         service_release(m->sender->service);
         free(m);
+}
+
+bool sender_has_room(const struct sender *s)
+{
+        return s->n_in_flight < IN_FLIGHT_MAX;
 }
 
 static void on_published(struct mq_publish *p)
@@ -65,6 +74,11 @@ static void on_published(struct mq_publish *p)
                 id_batch_add(&s->away, m->task_id);
         }
         sending_free(m);
+        if (s->n_in_flight == IN_FLIGHT_MAX - 1 && !s->is_draining) {
+                if (s->take_again)
+                        take(s);
+                s->relieved(s);
+        }
 }
 
 /* args and kwargs are JSON that the database has kept. */
@@ -111,7 +125,7 @@ static int publish(struct sender *s, struct sending *m, const struct firing_orde
                                               .body_size = buf_size(&wire.body),
                                               .mandatory = true,
                                       },
-                                      usec_add(clock_monotonic_usec(), s->lease_usec / 4), on_published);
+                                      usec_add(clock_monotonic_usec(), s->lease_usec / 2), on_published);
         task_wire_done(&wire);
         task_message_done(&message);
         return r;
@@ -129,6 +143,7 @@ static void send_one(struct sender *s, const struct firing_order *o)
         m->daemon = queue_daemon(o->queue);
         memcpy(m->task_id, o->task_id, TASK_ID_SIZE);
         list_append(&s->in_flight, &m->link);
+        s->n_in_flight++;
         service_hold(s->service);
         r = publish(s, m, o);
         if (r == 0)
@@ -152,8 +167,6 @@ void sender_send(struct sender *s, const struct pg_query *q)
 
 /* ---- What is pending in the ledger ---- */
 
-static void take(struct sender *s);
-
 static void on_timer(struct loop_timer *t)
 {
         take(container_of(t, struct sender, timer));
@@ -164,7 +177,7 @@ static void on_taken(struct pg_query *q)
         struct sender *s = container_of(q, struct sender, take);
         bool is_more = s->take_again;
 
-        s->is_taking = false;
+        s->is_taking = s->take_again = false;
         if (q->status == 0) {
                 sender_send(s, q);
                 is_more = is_more || pg_query_rows(q) >= FIRING_TAKE_MAX;
@@ -180,8 +193,8 @@ static void take(struct sender *s)
 {
         if (s->is_draining)
                 return;
-        s->take_again = s->is_taking;
-        if (s->is_taking)
+        s->take_again = s->is_taking || !sender_has_room(s);
+        if (s->take_again)
                 return;
         (void)loop_timer_start(&s->timer, service_loop(s->service), LOOK_USEC, on_timer);
         if (!mq_link_can_publish(s->link))

@@ -5,6 +5,9 @@
 /* From the ledger to the broker: each firing as a Celery message (contract/task_message.h), published with a
  * confirm, then marked as sent; the daemon whose queue it is gets its bell rung.
  *
+ * It takes in no more than the broker confirms: what waited here past its lease would be sent again by
+ * another, and a broker that is slow would have twice the work.
+ *
  * What cannot be sent now stays pending in the ledger, and whoever looks next sends it: firings of a
  * scheduler that is gone, of a broker that was away, runs by hand, those that waited for an earlier one to
  * end. */
@@ -25,9 +28,12 @@ struct sender {
         struct pg_pool *pool;
         struct mq_link *link;
         usec_t lease_usec; /* option */
+        /* There is room again. */
+        void (*relieved)(struct sender *s);
         struct sender_counters counters;
         /* private */
         struct list in_flight; /* of struct sending */
+        size_t n_in_flight;
         struct id_batch sent, away, unroutable;
         struct pg_query take;
         struct loop_timer timer;
@@ -35,6 +41,8 @@ struct sender {
 };
 
 int sender_init(struct sender *s);
+/* Whether to come with more; if not, relieved() tells when. */
+bool sender_has_room(const struct sender *s);
 /* Rows of firing_order. */
 void sender_send(struct sender *s, const struct pg_query *q);
 /* Something may be pending in the ledger: look. */

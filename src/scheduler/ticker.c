@@ -234,6 +234,10 @@ static void look(struct ticker *t)
         t->look_again = t->is_looking || t->is_offering;
         if (t->look_again)
                 return;
+        if (!t->has_room(t)) {
+                look_in(t, LOOK_MAX);
+                return;
+        }
         loop_timer_stop(&t->timer);
         schedule_store_due(&t->look, on_looked);
         t->is_looking = pg_query_submit(&t->look, t->pool, PG_LANE_READ,

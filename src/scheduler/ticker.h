@@ -7,6 +7,7 @@
  *
  *     SLEEPING --due, poked, 5 s--> LOOKING --rows are due--> OFFERING --> LOOKING ...
  *         ^----------nothing is due----+
+ *         ^----------no room for more--+
  *
  * "Now" is the database's: the wait is measured on the monotonic clock from when the database said what time
  * it was, and a change of clocks, a suspend or another's edit is noticed by the next look at the latest.
@@ -27,6 +28,8 @@ struct ticker {
         struct pg_pool *pool;
         struct zone_book *zones;
         usec_t grace_usec, lease_usec; /* options */
+        /* Whether more can be sent now; if not, the ticker waits to be poked. */
+        bool (*has_room)(struct ticker *t);
         /* Firings are in the ledger and the caller's to send: rows of firing_order. */
         void (*fired)(struct ticker *t, const struct pg_query *q);
         struct ticker_counters counters;
