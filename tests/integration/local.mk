@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	%D%/test_schedules.py \
 	%D%/test_schedules_celery.py \
 	%D%/test_schedules_kill.py \
+	%D%/test_schedules_servers.py \
 	%D%/test_sweep.py \
 	%D%/test_tasks.py \
 	%D%/test_tasks_calculator.py \

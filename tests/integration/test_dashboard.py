@@ -6,6 +6,7 @@
 import pytest
 import requests
 from browser import Browser
+from schedules import Client
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -191,3 +192,39 @@ def test_a_session_where_one_is_needed(make_lonja, browser):
     code = add_product(lonja)["code"]
     wait_for(lambda: shows(browser, "#feed li .text", code))
     browser.js("sessionStorage.clear()")
+
+
+def test_what_fired(lonja, browser):
+    """A firing comes to the timeline without a reload: how late it was, how long it took, and what came of it."""
+    add_product(lonja)
+    client = Client(lonja)
+    fields = {"task": "products.adjust_prices", "queue": "lonja.tasks.products", "every": "1h"}
+    client.make("board-good", kwargs={"factor": "1"}, **fields)
+    client.make("board-bad", kwargs={"factor": "a lot"}, **fields)
+    open_live(browser, lonja)
+    wait_for(lambda: shows(browser, "#schedules td", "board-good"))
+    client("POST", "/board-good:run", 202)
+    wait_for(lambda: shows(browser, "#schedules svg title", "board-good at "))
+    client("POST", "/board-bad:run", 202)
+    good = wait_for(lambda: client.firings("board-good", state="succeeded"))[0]
+    bad = wait_for(lambda: client.firings("board-bad", state="failed"))[0]
+
+    def title(name):
+        return browser.js("""return [...document.querySelectorAll('#schedules svg title')]
+            .map(e => e.textContent).find(t => t.startsWith(arguments[0]))""", f"{name} at ") or ""
+
+    def span(ms):
+        return f"{ms} ms" if ms < 10000 else f"{ms / 1000:.1f} s"
+
+    wait_for(lambda: "succeeded" in title("board-good") and "failed" in title("board-bad"))
+    assert f", {span(good['late_ms'])} late, took {span(good['duration_ms'])}: " in title("board-good")
+    assert '"changed"' in title("board-good") and "/factor" in title("board-bad")
+    marks = browser.js("return [...document.querySelectorAll('#schedules svg .axis')].map(e => e.firstChild.textContent)")
+    assert "●" in marks and "✕" in marks
+    rows = browser.js("""return [...document.querySelectorAll('#schedules tr')]
+        .map(r => [...r.cells].map(c => c.textContent))""")
+    mine = [r for r in rows if r[0] == "board-bad" and r[2] == "failed"]
+    assert len(mine) == 1 and mine[0][3:5] == [span(bad["late_ms"]), span(bad["duration_ms"])]
+    assert browser.errors() == []
+    for name in ("board-good", "board-bad"):
+        client("DELETE", f"/{name}", 204)
