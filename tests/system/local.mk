@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	%D%/clients.py \
 	%D%/conftest.py \
 	%D%/host.py \
+	%D%/manual.py \
 	%D%/market.py \
 	%D%/snapshot.py \
 	%D%/test_10_bare.py \

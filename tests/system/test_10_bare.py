@@ -44,13 +44,18 @@ def test_a_busy_port_hinders_nothing_else(host, market, bare):
     status = host.run("lonja", "status", check=False)
     assert status.returncode == 2, status.stdout
     assert "failed" in status.stdout
-    bare["holder"].close()
-    host.run("systemctl", "start", "lonja", "lonja-products.socket")
+    open_the_busy_door(host, bare)
     assert host.show("lonja-products.socket", "ActiveState") == "active"
 
 
-def test_a_knock_is_answered(market):
+def open_the_busy_door(host, bare):
+    bare["holder"].close()
+    host.run("systemctl", "start", "lonja", "lonja-products.socket")
+
+
+def test_a_knock_is_answered(host, market, bare):
     """without a database, a request is answered 503 with a problem, and the daemon stays"""
+    open_the_busy_door(host, bare)
     answer = requests.get(market.url("products", "/api/products"), timeout=60)
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "application/problem+json"

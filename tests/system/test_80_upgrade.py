@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """Upgrade, backup, removal, and the way back."""
 
-import re
 import socket
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 
 import snapshot
 from clients import Stream
+from manual import displays
 
 EDITED = "/etc/lonja/products.conf"
 LINE = "# an operator was here\n"
@@ -63,15 +63,9 @@ def test_an_upgrade_does_not_restart_into_a_broken_state(host, lonja):
     assert daemon.pid not in (0, pid)
 
 
-def commands(page, section):
-    """The displays of a section of a manual page, as they are to be typed."""
-    source = re.search(rf"^\.Sh {section}$(.*?)(?=^\.Sh )", page, re.M | re.S).group(1)
-    return re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", source, re.M | re.S)
-
-
 def test_backup_and_restore_as_the_manual_tells(host, lonja):
     """backup, purge, install and restore, command by command as lonja(7) has them, bring everything back"""
-    backup, restore = commands(host.sh("man -w 7 lonja | xargs zcat -f"), "BACKUP AND RESTORE")
+    backup, restore = displays(host, "BACKUP AND RESTORE")
     code = "BACKUP"
     if lonja.ask("GET", f"/api/products/{code}").status_code == 404:
         lonja.make_product(code, selling_price="77.70")
