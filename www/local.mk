@@ -16,6 +16,7 @@ dist_www_DATA = \
 	%D%/panel-prices.js \
 	%D%/panel-records.js \
 	%D%/panel-schedules.js \
+	%D%/panel-system.js \
 	%D%/panels.js \
 	%D%/session.js \
 	%D%/stream.js \

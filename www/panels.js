@@ -22,5 +22,6 @@ import health from "./panel-health.js";
 import prices from "./panel-prices.js";
 import records from "./panel-records.js";
 import schedules from "./panel-schedules.js";
+import system from "./panel-system.js";
 
-export default [feed, records, prices, schedules, calculations, health];
+export default [feed, records, prices, schedules, calculations, system, health];

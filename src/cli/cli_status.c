@@ -17,11 +17,11 @@
 #include "base/str.h"
 #include "cli/cli_conf.h"
 #include "cli/cli_fields.h"
-#include "cli/cli_units.h"
 #include "contract/names.h"
 #include "mq/mq_probe.h"
 #include "pg/pg_ask.h"
 #include "pg/pg_migrate.h"
+#include "service/unit_daemon.h"
 #include "json/jread.h"
 
 #define BROKER_STALL_USEC (3 * USEC_PER_SEC) /* nobody waits longer for a status */
@@ -58,7 +58,7 @@ static void say(const struct status *s, const char *what, const char *fmt, ...)
 
 /* ---- daemons ---- */
 
-static json_t *doors_json(const struct cli_daemon *d)
+static json_t *doors_json(const struct unit_daemon *d)
 {
         json_t *doors = json_object();
 
@@ -68,7 +68,7 @@ static json_t *doors_json(const struct cli_daemon *d)
         return doors;
 }
 
-static void format_doors(const struct cli_daemon *d, char *out, size_t size)
+static void format_doors(const struct unit_daemon *d, char *out, size_t size)
 {
         size_t n = 0;
 
@@ -78,7 +78,7 @@ static void format_doors(const struct cli_daemon *d, char *out, size_t size)
                                       *d->doors[i].name ? d->doors[i].name : "main", d->doors[i].state);
 }
 
-static void show_daemons(struct status *s, const struct cli_daemons *all)
+static void show_daemons(struct status *s, const struct unit_daemons *all)
 {
         static const struct cli_column columns[] = {{"DAEMON"}, {"STATE"}, {"DOORS", .shrinks = true}, {0}};
         json_t *list = json_object();
@@ -87,12 +87,12 @@ static void show_daemons(struct status *s, const struct cli_daemons *all)
 
         cli_table_init(&t, columns);
         for (size_t i = 0; i < all->n; i++) {
-                const struct cli_daemon *d = &all->items[i];
+                const struct unit_daemon *d = &all->items[i];
                 char doors[256];
 
                 for (size_t k = 0; k < d->n_doors; k++)
                         any_open = any_open || streq(d->doors[k].state, "open");
-                if (cli_daemon_has_failed(d))
+                if (unit_daemon_has_failed(d))
                         worsen(s, HEALTH_DEGRADED);
                 format_doors(d, doors, sizeof(doors));
                 cli_table_cell(&t, d->word);
@@ -114,7 +114,7 @@ static void show_daemons(struct status *s, const struct cli_daemons *all)
 /* The helpers around the daemons: the migration and the sweep. */
 static void show_helper(struct status *s, const struct unit_state *units, size_t n, const char *unit)
 {
-        const struct unit_state *u = cli_unit_find(units, n, unit);
+        const struct unit_state *u = unit_state_find(units, n, unit);
 
         if (!u || !streq(u->active, "failed"))
                 return;
@@ -125,7 +125,7 @@ static void show_helper(struct status *s, const struct unit_state *units, size_t
 static void look_at_units(struct status *s)
 {
         _cleanup_free_ struct unit_state *units = NULL;
-        struct cli_daemons all;
+        struct unit_daemons all;
         size_t n = 0;
         int r;
 
@@ -137,7 +137,7 @@ static void look_at_units(struct status *s)
                         worsen(s, HEALTH_DEGRADED);
                 return;
         }
-        cli_daemons_find(units, n, &all);
+        unit_daemons_find(units, n, &all);
         show_daemons(s, &all);
         show_helper(s, units, n, "lonja-db.service");
         show_helper(s, units, n, "lonja-sweep.service");
@@ -227,12 +227,13 @@ static void look_at_database(struct status *s)
 
 static void look_at_broker(struct status *s)
 {
-        struct mq_queue_depth depths[] = {{.name = PRODUCTS_QUEUE}, {0}};
+        struct mq_queue_depth depths[QUEUE_NAMES_MAX];
         json_t *found = json_object(), *queues;
         char error[MQ_PROBE_ERROR_SIZE];
         int r;
 
         s->conf.mq.stall_usec = BROKER_STALL_USEC;
+        mq_probe_names(depths, ARRAY_SIZE(depths), queue_names);
         r = mq_probe(&s->conf.mq, depths, error);
         json_object_set_new(found, "state", json_string(r < 0 ? "down" : "up"));
         json_object_set_new(s->answer, "broker", found);

@@ -52,8 +52,6 @@ libcli_a_SOURCES = \
 	%D%/cli_tasks_history.c \
 	%D%/cli_transfer.c \
 	%D%/cli_until.c \
-	%D%/cli_units.c \
-	%D%/cli_units.h \
 	%D%/cli_until.h \
 	%D%/cli_user.c \
 	%D%/cli_watch.c \

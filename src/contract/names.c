@@ -19,6 +19,12 @@ static const struct {
         {SCHEDULE_RESULTS_QUEUE, "scheduler"},
 };
 
+const char *const queue_names[] = {
+        RECORDS_QUEUE,  RECORDS_QUEUE DEAD_SUFFIX, CALCULATIONS_QUEUE, CALCULATIONS_QUEUE DEAD_SUFFIX,
+        PRODUCTS_QUEUE, CALCULATOR_TASKS_QUEUE,    HTTP_TASKS_QUEUE,   SCHEDULE_RESULTS_QUEUE,
+        NULL,
+};
+
 const char *queue_daemon(const char *queue)
 {
         for (size_t i = 0; i < ARRAY_SIZE(consumers); i++)

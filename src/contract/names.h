@@ -15,6 +15,10 @@
 #define CALCULATOR_TASKS_QUEUE "lonja.tasks.calculator"
 #define HTTP_TASKS_QUEUE "lonja.tasks.http"
 #define SCHEDULE_RESULTS_QUEUE "lonja.schedule.results"
+/* All of them and those of their dead letters, for whoever looks how much waits; NULL-ended. */
+extern const char *const queue_names[];
+#define QUEUE_NAMES_MAX 16
+
 /* The daemon that consumes it, "products": whose bell to ring (service_ring()) after a publish was confirmed.
  * NULL for a queue of others. */
 const char *queue_daemon(const char *queue);

@@ -52,6 +52,15 @@ static int look_at_all(amqp_connection_state_t state, struct mq_queue_depth *dep
         return r;
 }
 
+void mq_probe_names(struct mq_queue_depth *depths, size_t n, const char *const *names)
+{
+        size_t i = 0;
+
+        for (; i + 1 < n && names[i]; i++)
+                depths[i] = (struct mq_queue_depth){.name = names[i]};
+        depths[i] = (struct mq_queue_depth){0};
+}
+
 int mq_probe(const struct mq_conf *conf, struct mq_queue_depth *depths, char error[MQ_PROBE_ERROR_SIZE])
 {
         amqp_connection_state_t state = NULL;

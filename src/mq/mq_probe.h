@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* A look at the broker for `lonja status` and the sweep: blocking, each step bounded by BrokerStallSec. It
- * declares nothing and consumes nothing. */
+/* A look at the broker for `lonja status`, the sweep and the dashboard: blocking, each step bounded by
+ * BrokerStallSec. It declares nothing and consumes nothing. */
 
 #include "mq/mq_link.h"
 
@@ -14,6 +14,9 @@ struct mq_queue_depth {
 };
 
 #define MQ_PROBE_ERROR_SIZE 256
+
+/* An array of them, for mq_probe(): those of `names` (NULL-ended) that fit into `n` with the end. */
+void mq_probe_names(struct mq_queue_depth *depths, size_t n, const char *const *names);
 
 /* Connects, logs in, fills the depths (an array ending with name NULL). 0; -errno with a sentence. */
 int mq_probe(const struct mq_conf *conf, struct mq_queue_depth *depths, char error[MQ_PROBE_ERROR_SIZE]);

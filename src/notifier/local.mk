@@ -8,6 +8,7 @@ libnotifier_a_SOURCES = \
 	%D%/event_log.c %D%/event_log.h \
 	%D%/event_text.c %D%/event_text.h \
 	%D%/feed.c %D%/feed.h \
+	%D%/host_state.c %D%/host_state.h \
 	%D%/notifier.c %D%/notifier.h \
 	%D%/notifier_conf.c %D%/notifier_conf.h \
 	%D%/notifier_metrics.c \

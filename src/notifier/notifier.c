@@ -119,6 +119,7 @@ static void notifier_free(void *daemon)
                 return;
         clients_drop_all(d);
         web_close(&d->web);
+        host_state_free(d->host_state);
         feed_stop(&d->feed);
         catch_up_done(d);
         clients_done(d);
@@ -142,6 +143,8 @@ static int notifier_start(struct service *service, const void *conf, void **ret_
         r = connect_servers(d);
         if (r == 0)
                 r = start_feed(d);
+        if (r == 0)
+                r = host_state_new(&d->host_state, service_loop(service));
         if (r == 0)
                 r = serve(d);
         if (r < 0) {

@@ -8,6 +8,7 @@
 #include "notifier/catch_up.h"
 #include "notifier/client.h"
 #include "notifier/feed.h"
+#include "notifier/host_state.h"
 #include "notifier/notifier_conf.h"
 #include "notifier/page.h"
 #include "web/web_backend.h"
@@ -22,7 +23,8 @@ struct notifier {
         struct clients clients;
         struct catch_up catch_ups[CATCH_UPS_MAX];
         struct auth_watch sessions;
-        uint64_t n_pages, n_refused; /* read for those behind; refused beyond MaxClients= */
+        struct host_state *host_state; /* owned */
+        uint64_t n_pages, n_refused;   /* read for those behind; refused beyond MaxClients= */
 };
 
 extern const struct service_daemon notifier_daemon;

@@ -8,6 +8,13 @@
 #include "notifier/panel.h"
 #include "web/web_input.h"
 
+static int begin_system(struct http_request *r)
+{
+        const struct notifier *d = http_request_context(r);
+
+        return host_state_begin(d->host_state, r, &d->conf->broker);
+}
+
 /* Times as everywhere, amounts as text. Each is a few index reads: it runs whenever somebody looks. */
 static const struct panel panels[] = {
         {"prices",
@@ -58,6 +65,7 @@ static const struct panel panels[] = {
          "'latest', (SELECT coalesce(json_agg(json_build_object('expression', left(expression, 200), "
          "'state', state, 'value', result::json->>'value', 'error', error::json, "
          "'created_at', rfc3339(created_at)) ORDER BY id DESC), '[]') FROM latest))::text"},
+        {"system", .begin = begin_system},
         {"health",
          "SELECT json_build_object('outbox', (SELECT count(*) FROM (SELECT FROM outbox LIMIT 10000) o), "
          "'outbox_oldest_sec', (SELECT extract(epoch FROM clock_timestamp() - min(at))::bigint FROM outbox), "
@@ -122,6 +130,8 @@ int panel_api_get(struct http_request *r)
         }
         if (web_input_parameters(r, (const char *const[]){panel->param, NULL}) != 0)
                 return 0;
+        if (panel->begin)
+                return panel->begin(r);
         p = http_request_op(r, sizeof(*p), panel_done);
         if (!p)
                 return -ENOMEM;

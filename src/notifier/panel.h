@@ -13,6 +13,7 @@ struct panel {
         const char *name;  /* the last part of the path */
         const char *sql;   /* one row, one column: JSON text */
         const char *param; /* a query parameter that becomes $1 (NULL when it is absent), or NULL: none */
+        int (*begin)(struct http_request *r); /* or what the database does not know: answers by itself */
 };
 
 /* GET /api/dashboard/{panel} */

@@ -16,4 +16,5 @@ libservice_a_SOURCES = \
 	%D%/offload.c %D%/offload.h \
 	%D%/service.c %D%/service.h %D%/service_life.h \
 	%D%/service_main.c \
+	%D%/unit_daemon.c %D%/unit_daemon.h \
 	%D%/unit_state.c %D%/unit_state.h

@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #pragma once
 
-/* What systemd knows about our units, asked over D-Bus: it wakes none of them. Blocking; for `lonja status`.
- */
+/* What systemd knows about our units, asked over D-Bus: it wakes none of them. Blocking; for `lonja status`
+ * and the dashboard. */
 
 #include <stddef.h>
 

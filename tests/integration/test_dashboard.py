@@ -2,10 +2,13 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """The dashboard in a real browser, and its files over HTTP."""
 
+import concurrent.futures
 
 import pytest
 import requests
 from browser import Browser
+from process import free_port
+from records import Publisher
 from schedules import Client
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -85,8 +88,34 @@ def test_it_shows_what_happens(lonja, browser):
     wait_for(lambda: shows(browser, "#feed li .text", sentence))
     wait_for(lambda: shows(browser, "#records .big", f"{record['total']:,}"))
     wait_for(lambda: shows(browser, "#health td", "schema"))
+    wait_for(lambda: shows(browser, "#system td", "lonja.records.dead"))
     assert browser.js("return document.querySelectorAll('#feed b, #feed i, #prices b').length") == 0
     assert browser.errors() == []
+
+
+def test_daemons_and_queues(make_lonja):
+    """systemd and the broker are asked and nobody is woken; one look serves all who ask at once."""
+    lonja = make_lonja()
+    url = f"{lonja.notifier_url}/api/dashboard/system"
+    look = lambda: requests.get(url, timeout=TIMEOUT).json()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        first, *others = pool.map(lambda _: look(), range(8))
+    assert all(o == first for o in others)
+    assert first["broker"] == "up" and first["queues"] == []
+    assert first["daemons"] is None or all(set(d) == {"name", "state"} for d in first["daemons"])
+    assert lonja.daemon("gateway").state == "inactive"
+    add_record(lonja, "declares the queues")
+    publisher = Publisher(lonja)
+    lonja.daemon("gateway").stop()
+    publisher.publish("waits")
+    waits = {"name": "lonja.records", "messages": 1, "consumers": 0}
+    wait_for(lambda: waits in look()["queues"], what="the depth")
+    assert "lonja.records.dead" in [q["name"] for q in look()["queues"]]
+    assert lonja.daemon("gateway").state == "inactive"
+    publisher.close()
+    lonja.configure({"lonja": {"Broker": {"Uri": f"amqp://lonja@127.0.0.1:{free_port()}/lonja"}}})
+    lonja.daemon("notifier").restart()
+    assert look() == {**look(), "broker": "down", "queues": []}
 
 
 def test_a_price_over_time(lonja, browser):

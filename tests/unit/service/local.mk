@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: Lonja contributors
 
-service_tests = test-conf test-expiry test-listen test-log test-loop test-service
+service_tests = test-conf test-expiry test-listen test-log test-loop test-service test-unit-daemon
 check_PROGRAMS += $(service_tests)
 TESTS += $(service_tests)
 service_test_libs = libservice.a libbase.a $(INIH_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
@@ -24,3 +24,6 @@ test_loop_LDADD = $(service_test_libs)
 
 test_service_SOURCES = %D%/test-service.c
 test_service_LDADD = $(service_test_libs)
+
+test_unit_daemon_SOURCES = %D%/test-unit-daemon.c
+test_unit_daemon_LDADD = $(service_test_libs)

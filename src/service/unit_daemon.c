@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
-#include "cli/cli_units.h"
+#include "service/unit_daemon.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static const char *service_state(const struct unit_state *u)
         return "off";
 }
 
-static struct cli_daemon *daemon_of(struct cli_daemons *all, const char *word)
+static struct unit_daemon *daemon_of(struct unit_daemons *all, const char *word)
 {
         for (size_t i = 0; i < all->n; i++)
                 if (streq(all->items[i].word, word))
@@ -53,22 +53,22 @@ static struct cli_daemon *daemon_of(struct cli_daemons *all, const char *word)
         return NULL;
 }
 
-static void add_daemon(struct cli_daemons *all, const char *word, const struct unit_state *u)
+static void add_daemon(struct unit_daemons *all, const char *word, const struct unit_state *u)
 {
-        struct cli_daemon *d;
+        struct unit_daemon *d;
 
-        if (all->n == CLI_DAEMONS_MAX)
+        if (all->n == UNIT_DAEMONS_MAX)
                 return;
         d = &all->items[all->n++];
-        *d = (struct cli_daemon){.state = service_state(u)};
+        *d = (struct unit_daemon){.state = service_state(u)};
         snprintf(d->word, sizeof(d->word), "%s", word);
 }
 
 /* The daemon whose word begins the stem: "products" of "products-https". A peer's instance is part of its
  * word: "peer@main" has the socket lonja-peer@main.socket. */
-static struct cli_daemon *owner_of(struct cli_daemons *all, const char *stem, const char **ret_door)
+static struct unit_daemon *owner_of(struct unit_daemons *all, const char *stem, const char **ret_door)
 {
-        struct cli_daemon *d = daemon_of(all, stem);
+        struct unit_daemon *d = daemon_of(all, stem);
 
         *ret_door = "";
         for (size_t i = 0; !d && i < all->n; i++) {
@@ -82,13 +82,13 @@ static struct cli_daemon *owner_of(struct cli_daemons *all, const char *stem, co
         return d;
 }
 
-static void add_door(struct cli_daemons *all, const char *stem, const struct unit_state *u)
+static void add_door(struct unit_daemons *all, const char *stem, const struct unit_state *u)
 {
         const char *name;
-        struct cli_daemon *d = owner_of(all, stem, &name);
-        struct cli_door *door;
+        struct unit_daemon *d = owner_of(all, stem, &name);
+        struct unit_door *door;
 
-        if (!d || d->n_doors == CLI_DOORS_MAX)
+        if (!d || d->n_doors == UNIT_DOORS_MAX)
                 return;
         door = &d->doors[d->n_doors++];
         snprintf(door->name, sizeof(door->name), "%s", name);
@@ -98,7 +98,7 @@ static void add_door(struct cli_daemons *all, const char *stem, const struct uni
                 d->state = "asleep";
 }
 
-void cli_daemons_find(const struct unit_state *units, size_t n_units, struct cli_daemons *ret)
+void unit_daemons_find(const struct unit_state *units, size_t n_units, struct unit_daemons *ret)
 {
         char stem[96];
 
@@ -111,7 +111,7 @@ void cli_daemons_find(const struct unit_state *units, size_t n_units, struct cli
                         add_door(ret, stem, &units[i]);
 }
 
-bool cli_daemon_has_failed(const struct cli_daemon *d)
+bool unit_daemon_has_failed(const struct unit_daemon *d)
 {
         bool failed = streq(d->state, "failed");
 
@@ -120,7 +120,7 @@ bool cli_daemon_has_failed(const struct cli_daemon *d)
         return failed;
 }
 
-const struct unit_state *cli_unit_find(const struct unit_state *units, size_t n_units, const char *name)
+const struct unit_state *unit_state_find(const struct unit_state *units, size_t n_units, const char *name)
 {
         for (size_t i = 0; i < n_units; i++)
                 if (streq(units[i].name, name))
