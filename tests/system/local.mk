@@ -4,6 +4,7 @@
 # Run by `./dev system-test`: they boot a host.
 EXTRA_DIST += \
 	%D%/base-tree \
+	%D%/certificates.py \
 	%D%/clients.py \
 	%D%/conftest.py \
 	%D%/host.py \
@@ -15,6 +16,7 @@ EXTRA_DIST += \
 	%D%/test_30_doors.py \
 	%D%/test_35_suite.py \
 	%D%/test_40_journal.py \
+	%D%/test_47_manual.py \
 	%D%/test_50_handover.py \
 	%D%/test_60_trouble.py \
 	%D%/test_70_reboot.py \

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: Lonja contributors
+"""An operator follows lonja(7), command by command."""
+
+import contextlib
+import socket
+import ssl
+
+import pytest
+import requests
+
+from certificates import Authority
+from manual import displays, section
+
+
+def test_first_steps(host, lonja):
+    """the first product, and who may make it"""
+    steps, _, member = displays(host, "FIRST STEPS")
+    install, status, create, curl, journal = steps.splitlines()
+    assert install == "apt install ./lonja_*.deb"
+    host.sh(status)
+    if lonja.ask("GET", "/api/products/A1").status_code == 404:
+        host.sh(create)
+    assert '"code":"A1"' in host.sh(curl).replace('": ', '":')
+    assert "lonja-products" in host.sh(f"{journal} --no-pager")
+    host.sh("id alice >/dev/null 2>&1 || useradd alice")
+    host.sh(member)
+    assert "lonja-admin" in host.sh("id -Gn alice").split()
+    host.run("userdel", "alice")
+
+
+def test_starting_and_stopping(host, lonja):
+    """all doors close and open; a daemon that shall stay stays"""
+    host.run("systemctl", "stop", "lonja")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(lonja.daemons["products"].address("http"), timeout=60)
+    host.run("systemctl", "start", "lonja")
+    daemon = lonja.daemons["products"]
+    with daemon.configured("[Service]\nIdleExitSec=0\n"):
+        host.run("systemctl", "enable", "--now", daemon.unit)
+        assert daemon.is_awake
+        host.run("systemctl", "disable", daemon.unit)
+    assert requests.get(lonja.url("products", "/healthz"), timeout=60).status_code == 200
+
+
+def test_the_ports_are_told(host, lonja):
+    """every door has its line among the ports, with its address, and no other has"""
+    told = {}
+    address = None
+    for line in section(host, "PORTS").splitlines():
+        if line.startswith(".It "):
+            address = line.removeprefix(".It ")
+        elif line.startswith(".Pa lonja-"):
+            told[line.removeprefix(".Pa ").split()[0]] = address
+    assert told == {name: unit.streams[0] for name, unit in lonja.unit_files[0].items()
+                    if unit.streams and ":" in unit.streams[0] and "@." not in name}
+
+
+def serial_of(address, authority):
+    context = ssl.create_default_context(cafile=authority.file)
+    with socket.create_connection(address, timeout=120) as plain, context.wrap_socket(plain, server_hostname=address[0]) as s:
+        s.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
+        return s.getpeercert()["serialNumber"]
+
+
+def test_tls(host, lonja, tmp_path):
+    """a certificate opens the door for TLS; the next one is served after a restart that refuses nobody"""
+    opening, renewing = displays(host, "TLS")
+    folder = opening.splitlines()[0].removeprefix("cd ")
+    authority = Authority(tmp_path)
+    daemon = lonja.daemons["products"]
+    serials = []
+    try:
+        for script in (opening, "\n".join(opening.splitlines()[:3]) + "\n" + renewing):
+            certificate, key = authority.issue("127.0.0.1")
+            host.write(f"{folder}/fullchain.pem", certificate)
+            host.write(f"{folder}/privkey.pem", key)
+            host.sh(f"set -e\n{script}")
+            serials.append(serial_of(daemon.address("https"), authority))
+    finally:
+        host.run("systemctl", "disable", "--now", "lonja-products-https.socket")
+        daemon.stop()
+        host.sh("rm -f /etc/lonja/credentials/lonja/tls.*")
+    assert len(set(serials)) == 2
+
+
+def test_more_in_the_journal(host, lonja, began):
+    """a drop-in makes one daemon talkative"""
+    (more,) = displays(host, "LOGS")
+    lonja.ask("GET", "/api/products")
+    with contextlib.ExitStack() as undo:
+        undo.callback(host.run, "systemctl", "try-reload-or-restart", "lonja-products")
+        undo.callback(host.sh, "rm /etc/lonja/products.conf.d/90-debug.conf")
+        host.sh(f"set -e\n{more}")
+        lonja.ask("GET", "/api/products")
+        host.wait(lambda: any(e.get("PRIORITY") == "7" for e in host.journal("-u", "lonja-products", since=began)), "a line")
