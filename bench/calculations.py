@@ -6,11 +6,8 @@ echo on librabbitmq, a Celery worker with the rpc backend, and the commit of one
 
 Contenders alternate within each round and the median counts.  bench/README.md says what each is."""
 
-import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
 import urllib.request
 
@@ -20,12 +17,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tests/lib")]
 
 import measure  # noqa: E402
-from process import Process  # noqa: E402
-from stack import Stack  # noqa: E402
+from bed import PYTHON, Bed, parser, say  # noqa: E402
 
 QUEUE, ECHO_QUEUE, CELERY_QUEUE = "lonja.calculations", "bench.echo", "bench.celery"
 CLIENTS = 64
-PYTHON = "/usr/bin/python3"
 QUESTION = '{"expression":"2/3+1"}'
 TABLE = """
 CREATE TABLE bench_record (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message text NOT NULL,
@@ -34,27 +29,13 @@ GRANT ALL ON bench_record TO lonja;
 """
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-class Bench:
+class Bench(Bed):
     def __init__(self, options):
-        self.options = options
-        self.directory = tempfile.mkdtemp(prefix="lj-bench-")
-        os.chmod(self.directory, 0o711)
-        self.stack = Stack(os.path.join(self.directory, "s"), build=options.build, pg_options={
-            "fsync": True, "settings": {"shared_buffers": "128MB"}},
-            config={"calculator": {"Service": {"IdleExitSec": "0"}}})
+        super().__init__(options, config={"calculator": {"Service": {"IdleExitSec": "0"}}})
         self.echo = os.path.join(os.path.abspath(options.build), "amqp-echo")
         self.app = os.path.join(HERE, "python-calculations")
-        self.others = []
-
-    # Setting up
 
     def start(self):
-        say("starting servers")
-        self.stack.start()
         self.stack.psql(TABLE)
         urllib.request.urlopen(f"{self.stack.gateway_url}/healthz").read()
         self.stack.daemon("calculator").start()
@@ -62,13 +43,9 @@ class Bench:
                     "BENCH_BROKER": self.stack.amqp_url}
         self.start_other("echo", self.echo, "worker", self.stack.amqp_url, ECHO_QUEUE)
         self.start_other("celery", PYTHON, "-m", "celery", "-A", "app", "worker", "-Q", CELERY_QUEUE, "--without-gossip",
-                         "--without-mingle", "-l", "warning")
+                         "--without-mingle", "-l", "warning", env=self.env)
         for queue in (QUEUE, ECHO_QUEUE, CELERY_QUEUE):
             self.wait_for_consumer(queue)
-
-    def start_other(self, name, *argv):
-        self.others.append(Process.start(list(argv), log=os.path.join(self.directory, f"{name}.log"), env=self.env,
-                                         cwd=self.directory))
 
     def wait_for_consumer(self, queue):
         connection = pika.BlockingConnection(pika.URLParameters(self.stack.amqp_url))
@@ -82,13 +59,6 @@ class Bench:
                 channel = connection.channel()
             time.sleep(0.05)
         raise RuntimeError(f"nobody consumes from {queue}")
-
-    def stop(self):
-        for process in self.others:
-            process.signal(15)
-            process.wait()
-        self.stack.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     # Runs
 
@@ -154,20 +124,11 @@ def report(options, alone, many, commit):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--quick", action="store_true", help="one round of 2 s each: does it run, roughly where")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run")
-    options = parser.parse_args()
+    options = parser(__doc__, quick="one round of 2 s each", rounds=3).parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 2
-    bench = Bench(options)
-    try:
-        bench.start()
+    with Bench(options) as bench:
         report(options, *run(bench, options))
-    finally:
-        bench.stop()
 
 
 if __name__ == "__main__":

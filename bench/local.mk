@@ -20,6 +20,7 @@ bench-programs: bench-mhd$(EXEEXT) amqp-echo$(EXEEXT) cold-select$(EXEEXT)
 
 EXTRA_DIST += \
 	%D%/README.md \
+	%D%/bed.py \
 	%D%/bench.py \
 	%D%/calculations.lua \
 	%D%/calculations.py \

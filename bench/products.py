@@ -6,24 +6,21 @@
 Contenders alternate within each round and the median of the rounds counts, so that a machine that gets slower does it to
 all of them.  bench/README.md says what each figure means."""
 
-import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests/lib"))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tests/lib")]
 
 import measure  # noqa: E402
-from process import Process, free_port  # noqa: E402
-from stack import Stack  # noqa: E402
+from bed import Bed, parser, say  # noqa: E402
+from process import free_port, tail  # noqa: E402
 
 N_PRODUCTS = 100000
 CONNECTIONS = (1, 64, 1000)
@@ -33,24 +30,11 @@ SETTLE_SEC = 5
 GUNICORN = ("-k", "gthread", "--threads", "4")  # keeps connections alive, faster here than one thread each
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-class Bench:
+class Bench(Bed):
     def __init__(self, options):
-        self.options = options
-        self.directory = tempfile.mkdtemp(prefix="lj-bench-")
-        os.chmod(self.directory, 0o711)
-        self.stack = Stack(os.path.join(self.directory, "s"), build=options.build, pg_options={
-            "fsync": True, "settings": {"max_connections": "300", "shared_buffers": "128MB"}})
-        self.others = []
-
-    # Setting up
+        super().__init__(options, settings={"max_connections": "300"})
 
     def start(self):
-        say("starting servers")
-        self.stack.start()
         rows = ["code,buying_price,selling_price,description"]
         rows += [f"B{i:06},{i % 977 + 1}.00,{i % 977 + 2}.50,\"A product of the benchmark, number {i}\""
                  for i in range(1, N_PRODUCTS + 1)]
@@ -61,36 +45,27 @@ class Bench:
         with urllib.request.urlopen(request) as answer:
             answer.read()
         self.stack.psql("VACUUM ANALYZE; CHECKPOINT;")
-        self.bare_url, self.bare = self.start_other("bare", lambda port: [
-            os.path.join(self.options.build, "bench-mhd"), str(port)])
-        workers = os.cpu_count() or 1
-        self.django_url, self.django = self.start_other("django", lambda port: [
-            "/usr/bin/gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(workers), *GUNICORN, "--log-level", "warning",
-            "--chdir", os.path.join(HERE, "django"), "app:application"], {
-                "BENCH_HOST": self.stack.pg.directory, "BENCH_DATABASE": self.stack.database_name,
-                "PYTHONDONTWRITEBYTECODE": "1"})
-
-    def start_other(self, name, argv, env=None):
         port = free_port()
-        log = os.path.join(self.directory, f"{name}.log")
-        process = Process.start(argv(port), log=log, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **(env or {})})
-        self.others.append(process)
+        self.bare = self.start_other("bare", os.path.join(self.options.build, "bench-mhd"), str(port))
+        self.bare_url = self.answering("bare", self.bare, port)
+        port = free_port()
+        self.django = self.start_other(
+            "django", "/usr/bin/gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(os.cpu_count() or 1), *GUNICORN,
+            "--log-level", "warning", "--chdir", os.path.join(HERE, "django"), "app:application",
+            env={"BENCH_HOST": self.stack.pg.directory, "BENCH_DATABASE": self.stack.database_name})
+        self.django_url = self.answering("django", self.django, port)
+
+    def answering(self, name, process, port):
+        """The URL of a contender, once it gives a product."""
         url = f"http://127.0.0.1:{port}"
         for _ in range(1000):
             try:
                 urllib.request.urlopen(f"{url}/api/products/B000001").read()
-                return url, process
+                return url
             except OSError:
                 if process.wait(0.02):
                     break
-        raise RuntimeError(f"{name} did not start: {open(log).read()}")
-
-    def stop(self):
-        for process in self.others:
-            process.signal(15)
-            process.wait()
-        self.stack.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        raise RuntimeError(f"{name} did not start: {tail(self.path(f'{name}.log'))}")
 
     # Runs
 
@@ -123,7 +98,7 @@ class Bench:
     def pipelined(self, path):
         with open(path) as f:
             body = "".join(line for line in f if not line.startswith("--"))
-        target = os.path.join(self.directory, "pipelined.sql")
+        target = self.path("pipelined.sql")
         with open(target, "w") as f:
             f.write("\\startpipeline\n" + body * measure.PIPELINE + "\\endpipeline\n")
         return target
@@ -199,22 +174,14 @@ def megabytes(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--quick", action="store_true", help="one round of 2 s each: does it run, roughly where")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run")
-    parser.add_argument("--json", help="write all figures to this file")
-    options = parser.parse_args()
+    arguments = parser(__doc__, quick="one round of 2 s each", rounds=5)
+    arguments.add_argument("--json", help="write all figures to this file")
+    options = arguments.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 2
 
-    bench = Bench(options)
-    try:
-        bench.start()
+    with Bench(options) as bench:
         report(bench, options)
-    finally:
-        bench.stop()
 
 
 def report(bench, options):

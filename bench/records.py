@@ -7,14 +7,11 @@ equivalent that commits each record by itself, on the same PostgreSQL in one run
 What counts is what the table holds afterwards, not what a generator believes.  Contenders alternate within each round and
 the median counts.  bench/README.md says what each is."""
 
-import argparse
 import os
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
@@ -24,13 +21,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tests/lib")]
 
 import measure  # noqa: E402
+from bed import PYTHON, Bed, parser, say  # noqa: E402
 from postgres import binary  # noqa: E402
-from process import Process, free_port  # noqa: E402
-from stack import Stack  # noqa: E402
+from process import free_port  # noqa: E402
 
 QUEUE, PYTHON_QUEUE = "lonja.records", "bench.python"
 CLIENTS = 64
-PYTHON = "/usr/bin/python3"
 TABLES = """
 CREATE TABLE bench_record (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message text NOT NULL,
                            client_type text NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
@@ -43,24 +39,11 @@ GRANT ALL ON bench_record, python_record, python_counter TO lonja;
 """
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-class Bench:
+class Bench(Bed):
     def __init__(self, options):
-        self.options = options
-        self.directory = tempfile.mkdtemp(prefix="lj-bench-")
-        os.chmod(self.directory, 0o711)
-        self.stack = Stack(os.path.join(self.directory, "s"), build=options.build, pg_options={
-            "fsync": True, "settings": {"max_connections": "300", "shared_buffers": "128MB"}})
-        self.others = []
-
-    # Setting up
+        super().__init__(options, settings={"max_connections": "300"})
 
     def start(self):
-        say("starting servers")
-        self.stack.start()
         self.stack.psql(TABLES)
         urllib.request.urlopen(f"{self.stack.gateway_url}/healthz").read()
         self.broker = pika.BlockingConnection(pika.URLParameters(self.stack.amqp_url + "?heartbeat=0")).channel()
@@ -72,18 +55,14 @@ class Bench:
         self.python("grpc", PYTHON, os.path.join(app, "app.py"), "grpc", str(self.grpc_port))
         self.wait_for(self.flask_port)
         self.wait_for(self.grpc_port)
-        self.frame = os.path.join(self.directory, "frame")
+        self.frame = self.path("frame")
         message = b"record of the benchmark"
         body = bytes([10, len(message)]) + message  # AddRecordRequest{message}
         with open(self.frame, "wb") as f:
             f.write(b"\0" + len(body).to_bytes(4, "big") + body)
 
     def python(self, name, *argv):
-        env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-               "BENCH_DSN": self.stack.database}
-        process = Process.start(list(argv), log=os.path.join(self.directory, f"{name}.log"), env=env)
-        self.others.append(process)
-        return process
+        return self.start_other(name, *argv, env={"BENCH_DSN": self.stack.database})
 
     @staticmethod
     def wait_for(port):
@@ -94,13 +73,6 @@ class Bench:
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"nobody listens on {port}")
-
-    def stop(self):
-        for process in self.others:
-            process.signal(15)
-            process.wait()
-        self.stack.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     # Runs: each returns records per second
 
@@ -199,21 +171,13 @@ def report(bench, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--quick", action="store_true", help="one round of 2 s each: does it run, roughly where")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run")
-    parser.add_argument("--messages", type=int, default=50000, help="in the queue, for each run by RabbitMQ")
-    options = parser.parse_args()
+    arguments = parser(__doc__, quick="one round of 2 s each", rounds=3)
+    arguments.add_argument("--messages", type=int, default=50000, help="in the queue, for each run by RabbitMQ")
+    options = arguments.parse_args()
     if options.quick:
         options.rounds, options.seconds, options.messages = 1, 2, 4000
-    bench = Bench(options)
-    try:
-        bench.start()
+    with Bench(options) as bench:
         report(bench, options)
-    finally:
-        bench.stop()
 
 
 if __name__ == "__main__":

@@ -5,26 +5,22 @@
 
 bench/README.md says what each figure means."""
 
-import argparse
 import collections
 import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests/lib"))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tests/lib")]
 
 import pika  # noqa: E402
 import psycopg2  # noqa: E402
 
 import measure  # noqa: E402
-from process import Process  # noqa: E402
-from stack import Stack  # noqa: E402
+from bed import PYTHON, Bed, parser, say  # noqa: E402
 
 BEAT = """
 import os
@@ -34,10 +30,6 @@ app.conf.beat_schedule = {f"s{i}": {"task": "bench.tick", "schedule": 1.0, "args
     "options": {"queue": "bench.beat"}} for i in range(int(os.environ["BENCH_N"]))}
 app.conf.beat_max_loop_interval = 1
 """
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def percentile(values, p):
@@ -83,14 +75,7 @@ class Consumer(threading.Thread):
         return f"{n / seconds:8.1f} {percentile(errors, 50):10.1f} {percentile(errors, 99):10.1f}"
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.directory = tempfile.mkdtemp(prefix="lj-bench-")
-        os.chmod(self.directory, 0o711)
-        self.stack = Stack(os.path.join(self.directory, "s"), build=options.build, pg_options={
-            "fsync": True, "settings": {"shared_buffers": "128MB"}})
-
+class Bench(Bed):
     def rows(self, sql, *params):
         with psycopg2.connect(self.stack.database) as connection, connection.cursor() as cursor:
             cursor.execute(sql, params)
@@ -159,15 +144,14 @@ class Bench:
 
     def beat(self):
         n, seconds = self.options.schedules, self.options.seconds
-        with open(os.path.join(self.directory, "beat.py"), "w") as f:
+        with open(self.path("beat.py"), "w") as f:
             f.write(BEAT)
         consumer = Consumer(self.stack.amqp_url, "bench.beat")
         consumer.start()
         consumer.ready.wait()
-        process = Process.start(
-            [sys.executable, "-m", "celery", "-A", "beat", "beat", "-s", os.path.join(self.directory, "beat.db"),
-             "--pidfile", "", "-l", "warning"], log=os.path.join(self.directory, "beat.log"), cwd=self.directory,
-            env={**os.environ, "BENCH_BROKER": self.stack.amqp_url, "BENCH_N": str(n), "PYTHONDONTWRITEBYTECODE": "1"})
+        process = self.start_other(
+            "beat", PYTHON, "-m", "celery", "-A", "beat", "beat", "-s", self.path("beat.db"), "--pidfile", "",
+            "-l", "warning", env={"BENCH_BROKER": self.stack.amqp_url, "BENCH_N": str(n)})
         time.sleep(8)
         consumer.times.clear()
         time.sleep(seconds)
@@ -193,8 +177,6 @@ class Bench:
         return ready, planned, again, memory
 
     def run(self):
-        say("starting servers")
-        self.stack.start()
         say("spread")
         line, memory, late = self.spread()
         print(f"\n{self.options.schedules} schedules, each every second, {self.options.seconds} s"
@@ -214,23 +196,13 @@ class Bench:
         print(f"lonja: {self.options.many} schedules: start {ready:.0f} ms, all new ones planned {planned:.1f} s, "
               f"start afterwards {again:.0f} ms, memory {megabytes(memory)} MB")
 
-    def stop(self):
-        self.stack.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--quick", action="store_true", help="small counts: does it run?")
-    options = parser.parse_args()
+    options = parser(__doc__, quick="small counts").parse_args()
     options.schedules, options.burst, options.many = (20, 100, 1000) if options.quick else (100, 1000, 100000)
     options.seconds, options.bursts = (5, 2) if options.quick else (60, 6)
-    bench = Bench(options)
-    try:
+    with Bench(options) as bench:
         bench.run()
-    finally:
-        bench.stop()
 
 
 if __name__ == "__main__":
