@@ -3,12 +3,8 @@
 
 #include "calculator/calculation_store.h"
 
+#include "calculator/job.h"
 #include "json/jwrite.h"
-
-static const struct pg_statement finish_statement = {
-        "calculation_finish_group",
-        "SELECT * FROM calculation_finish_group($1)",
-};
 
 static const struct pg_statement attempt_statement = {
         "calculation_attempt",
@@ -25,26 +21,24 @@ static const struct pg_statement cleared_statement = {
         "SELECT calculation_cleared($1)",
 };
 
-int calculation_store_records(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool)
+static void write_finished(const struct pg_member *m, struct buf *out)
 {
-        return pg_group_line_new(ret, loop, pool, &finish_statement);
-}
-
-int calculation_store_finish(struct pg_member *m, struct pg_group_line *line, const char *id,
-                             const char *state, const char *result, const char *error, usec_t deadline_usec,
-                             pg_member_fn complete)
-{
-        struct buf item = BUF_EMPTY;
-        struct jwrite w = jwrite_to(&item);
+        const struct job *j = container_of(m, struct job, record);
+        struct jwrite w = jwrite_to(out);
 
         jwrite_object_begin(&w);
-        jwrite_pair(&w, "id", id);
-        jwrite_pair(&w, "state", state);
-        jwrite_pair(&w, "result", result);
-        jwrite_pair(&w, "error", error);
+        jwrite_pair(&w, "id", j->id);
+        jwrite_pair(&w, "state", j->result_json ? "done" : "failed");
+        jwrite_pair(&w, "result", j->result_json);
+        jwrite_pair(&w, "error", j->error_json);
         jwrite_object_end(&w);
-        return pg_member_submit(m, line, &item, deadline_usec, complete);
 }
+
+const struct pg_group_role calculation_store_finish = {
+        .statement = {"calculation_finish_group", "SELECT * FROM calculation_finish_group($1)"},
+        .running_max = 2, /* while one commits the next is worked at */
+        .write = write_finished,
+};
 
 void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attempts_max, pg_query_fn complete)
 {

@@ -10,12 +10,9 @@
 
 #include "pg/pg_group.h"
 
-/* Its final state, recorded with those of others; `result` or `error` is JSON, the other NULL. The answer's
- * one column is the calculation as it is then, or NULL when there is none. */
-int calculation_store_records(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool);
-int calculation_store_finish(struct pg_member *m, struct pg_group_line *line, const char *id,
-                             const char *state, const char *result, const char *error, usec_t deadline_usec,
-                             pg_member_fn complete);
+/* The final states of jobs, their result_json or error_json. The answer's one column is the calculation as it
+ * is then, or NULL when there is none. */
+extern const struct pg_group_role calculation_store_finish;
 /* Counts an attempt. The answer: is it to be computed, and if not, the calculation as it ended. */
 void calculation_store_attempt(struct pg_query *q, const char *id, int64_t attempts_max,
                                pg_query_fn complete);

@@ -99,7 +99,8 @@ static int connect_servers(struct calculator *c)
                         &c->pool_watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the database pool: %m");
-        r = calculation_store_records(&c->records, service_loop(c->service), c->pool);
+        r = pg_group_line_new(&c->records, service_loop(c->service), c->pool, &calculation_store_finish,
+                              NULL);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the database pool: %m");
         r = mq_link_new(&c->link, service_loop(c->service), &c->conf->broker, &topology, true,

@@ -187,9 +187,8 @@ static void begin_recording(struct job *j)
         struct calculator *c = j->calculator;
 
         j->state = JOB_RECORDING;
-        if (calculation_store_finish(&j->record, c->records, j->id, j->result_json ? "done" : "failed",
-                                     j->result_json, j->error_json,
-                                     usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC), on_recorded) < 0)
+        if (pg_member_submit(&j->record, c->records, usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC),
+                             on_recorded) < 0)
                 pause_job(j);
 }
 

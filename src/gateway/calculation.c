@@ -131,13 +131,11 @@ static void on_submitted(struct pg_member *m, const struct pg_query *q, size_t r
                 on_committed(c, q, row);
 }
 
-static int submit_kept(struct calculation_command *c, const struct calculation_request *request)
+static int submit_kept(struct calculation_command *c)
 {
-        struct calculations *s = c->calculations;
-
         c->phase = CALCULATION_SUBMITTING;
-        return calculation_store_submit(s->submissions, c, request->key, request->hash,
-                                        calculation_feed_can_send(&s->feed), on_submitted);
+        return pg_member_submit(&c->submission, c->calculations->submissions,
+                                usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC), on_submitted);
 }
 
 static int submit_transient(struct calculation_command *c)
@@ -160,13 +158,15 @@ int calculation_submit(struct calculation_command *c, struct calculations *s,
         begin(c, s, request->wait_until_usec, complete);
         c->input = *request->input;
         *request->input = (struct calculation_input){NULL};
+        c->key = request->key;
+        c->hash = request->hash;
         c->request_id = request->request_id;
         c->is_kept = !c->input.is_transient;
         make_id(c->id);
         if (c->until_usec > 0)
                 r = calculation_enter(c);
         if (r == 0)
-                r = c->is_kept ? submit_kept(c, request) : submit_transient(c);
+                r = c->is_kept ? submit_kept(c) : submit_transient(c);
         if (r < 0)
                 calculation_stop(c);
         return r;
@@ -275,7 +275,7 @@ int calculations_new(struct calculations **ret, struct service *service, struct 
         s->feed.up = on_feed_up;
         map_init(&s->topics);
         list_init(&s->commands);
-        r = calculation_store_submissions(&s->submissions, service_loop(service), pool);
+        r = pg_group_line_new(&s->submissions, service_loop(service), pool, &calculation_store_submit, NULL);
         if (r == 0)
                 r = calculation_feed_open(&s->feed, service, broker);
         if (r == 0)

@@ -66,15 +66,15 @@ struct calculation_command { /* embedded in the operation, zeroed */
         struct pg_query query;
         struct pg_member submission;
         struct loop_timer timer;
-        struct calculation_input input; /* owned */
-        const char *request_id;
+        struct calculation_input input;      /* owned */
+        const char *key, *hash, *request_id; /* borrowed */
 };
 
 struct calculation_request {
         struct calculation_input *input; /* consumed by the submit, also by one that fails */
-        const char *key, *hash;          /* NULL: no idempotency key */
-        const char *request_id;          /* borrowed for as long as the command */
-        usec_t wait_until_usec;          /* CLOCK_MONOTONIC; 0: answer as soon as it is committed */
+        const char *key, *hash,
+                *request_id;    /* borrowed for as long as the command; NULL: no idempotency key */
+        usec_t wait_until_usec; /* CLOCK_MONOTONIC; 0: answer as soon as it is committed */
 };
 
 /* Borrows all; opens a connection of its own to the broker. */

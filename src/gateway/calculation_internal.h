@@ -99,10 +99,7 @@ void calculation_answered(struct calculation_feed *f, const char *id, const char
 void calculation_failed(struct calculation_feed *f, const char *id, int status);
 
 /* SQL; the lane is named. */
-/* In groups: a write_row for each. */
-int calculation_store_submissions(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool);
-int calculation_store_submit(struct pg_group_line *line, struct calculation_command *c, const char *key,
-                             const char *hash, bool is_sent, pg_member_fn complete);
+extern const struct pg_group_role calculation_store_submit; /* of commands: a write_row for each */
 void calculation_store_read(struct pg_query *q, const char *id,
                             pg_query_fn complete); /* READ: json, is_final */
 void calculation_store_cancel(struct pg_query *q, const char *key, const char *hash, const char *id,

@@ -10,11 +10,6 @@
 /* At a time; the next sweep comes in a second. */
 #define SWEEP_LIMIT "500"
 
-static const struct pg_statement submit_statement = {
-        "calculation_submit_group",
-        "SELECT * FROM calculation_submit_group($1)",
-};
-
 static const struct pg_statement read_statement = {
         "calculation_read",
         "SELECT calculation_json(c), c.state NOT IN ('queued', 'running') FROM calculation c WHERE c.id = $1",
@@ -48,21 +43,15 @@ static const struct pg_statement unsent_statement = {
         "SELECT calculation_unsent($1::text[])",
 };
 
-int calculation_store_submissions(struct pg_group_line **ret, sd_event *loop, struct pg_pool *pool)
+static void write_submission(const struct pg_member *m, struct buf *out)
 {
-        return pg_group_line_new(ret, loop, pool, &submit_statement);
-}
-
-int calculation_store_submit(struct pg_group_line *line, struct calculation_command *c, const char *key,
-                             const char *hash, bool is_sent, pg_member_fn complete)
-{
-        struct buf item = BUF_EMPTY;
-        struct jwrite w = jwrite_to(&item);
+        const struct calculation_command *c = container_of(m, struct calculation_command, submission);
+        struct jwrite w = jwrite_to(out);
 
         jwrite_object_begin(&w);
-        if (key) {
-                jwrite_pair(&w, "key", key);
-                jwrite_pair(&w, "hash", hash);
+        if (c->key) {
+                jwrite_pair(&w, "key", c->key);
+                jwrite_pair(&w, "hash", c->hash);
         }
         jwrite_pair(&w, "request_id", c->request_id);
         jwrite_pair(&w, "id", c->id);
@@ -73,11 +62,15 @@ int calculation_store_submit(struct pg_group_line *line, struct calculation_comm
         jwrite_int(&w, c->input.digits);
         jwrite_pair(&w, "deadline", c->input.deadline);
         jwrite_key(&w, "is_sent");
-        jwrite_bool(&w, is_sent);
+        jwrite_bool(&w, calculation_feed_can_send(&c->calculations->feed));
         jwrite_object_end(&w);
-        return pg_member_submit(&c->submission, line, &item,
-                                usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC), complete);
 }
+
+const struct pg_group_role calculation_store_submit = {
+        .statement = {"calculation_submit_group", "SELECT * FROM calculation_submit_group($1)"},
+        .running_max = 2, /* while one commits the next is worked at */
+        .write = write_submission,
+};
 
 void calculation_store_read(struct pg_query *q, const char *id, pg_query_fn complete)
 {

@@ -4,14 +4,12 @@
 
 /* Message records: one operation behind every door (REST, gRPC, the queue lonja.records).
  *
- * Adds are gathered while a statement is under way and committed in groups (sql/0005_records.sql): the exact
- * total lets one transaction in at a time, so a group pays for its lock and its commit once. A group that the
- * database refuses is tried again, each member alone, so that one cannot spoil the others. */
+ * Adds are committed in groups (pg_group.h, sql/0005_records.sql): the exact total lets one transaction in at
+ * a time, so a group pays for its lock and its commit once. */
 
-#include "base/list.h"
 #include "events/event_relay.h"
 #include "gateway/record_message.h"
-#include "pg/pg_query.h"
+#include "pg/pg_group.h"
 #include "web/web_write.h"
 
 enum record_door { RECORD_REST, RECORD_GRPC, RECORD_AMQP, N_RECORD_DOORS };
@@ -48,9 +46,7 @@ struct record_add { /* embedded in the operation, zeroed before */
         /* private */
         struct records *records;
         char hash[65];
-        struct list_link link;     /* waits */
-        struct record_add **place; /* in its group */
-        bool is_alone;             /* after its group was refused */
+        struct pg_member member;
 };
 
 /* `template` is the sentence that announces a record (record_message.h), borrowed; all else too. */

@@ -14,7 +14,7 @@
 #include "service/log.h"
 #include "service/log_ids.h"
 
-#define PREFETCH (2 * RECORD_GROUP_MAX) /* one group is filled while another is committed */
+#define PREFETCH (2 * PG_GROUP_MAX) /* one group is filled while another is committed */
 #define ADD_USEC (30 * USEC_PER_SEC)
 #define RETRY_MIN (200 * USEC_PER_MSEC)
 #define RETRY_MAX (5 * USEC_PER_SEC)

@@ -2,7 +2,6 @@
 /* SPDX-FileCopyrightText: Lonja contributors */
 #include "gateway/record_store.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,7 +12,6 @@
 enum record_column { ID, MESSAGE, CLIENT_TYPE, CREATED_AT, TOTAL, N_COLUMNS };
 enum added_column { ADDED_OUTCOME, ADDED_ID, ADDED_CLIENT_TYPE, ADDED_CREATED_AT, ADDED_TOTAL };
 
-static const struct pg_statement add_statement = {"record_add", "SELECT * FROM record_add($1, $2)"};
 static const struct pg_statement find_statement = {
         "record_find",
         "SELECT " RECORD_COLUMNS " FROM record WHERE id = $1",
@@ -50,36 +48,20 @@ const struct web_list_resource record_list_resource = {
 
 /* ---- Adding ---- */
 
-static void write_item(struct jwrite *w, const struct record_add *a)
+void record_store_write_item(struct buf *out, const struct record_add *a)
 {
-        jwrite_object_begin(w);
-        jwrite_key(w, "message");
-        jwrite_string_n(w, a->message, a->message_size);
-        jwrite_pair(w, "client_type", record_client_type(a->door));
+        struct jwrite w = jwrite_to(out);
+
+        jwrite_object_begin(&w);
+        jwrite_key(&w, "message");
+        jwrite_string_n(&w, a->message, a->message_size);
+        jwrite_pair(&w, "client_type", record_client_type(a->door));
         if (a->key) {
-                jwrite_pair(w, "key", a->key);
-                jwrite_pair(w, "hash", a->hash);
+                jwrite_pair(&w, "key", a->key);
+                jwrite_pair(&w, "hash", a->hash);
         }
-        jwrite_pair(w, "request_id", a->request_id);
-        jwrite_object_end(w);
-}
-
-void record_store_add(struct pg_query *q, struct record_add *const *adds, size_t n, const char *template,
-                      pg_query_fn complete)
-{
-        _cleanup_(buf_done) struct buf items = BUF_EMPTY;
-        struct jwrite w = jwrite_to(&items);
-
-        assert(n >= 1 && n <= RECORD_GROUP_MAX);
-        jwrite_array_begin(&w);
-        for (size_t i = 0; i < n; i++)
-                write_item(&w, adds[i]);
-        jwrite_array_end(&w);
-        pg_query_init(q, &add_statement, complete);
-        /* Out of memory: the empty text is no JSON, and the group fails as a whole. */
-        pg_query_text_n(q, buf_error(&items) < 0 ? "" : buf_bytes(&items),
-                        buf_error(&items) < 0 ? 0 : buf_size(&items));
-        pg_query_text(q, template);
+        jwrite_pair(&w, "request_id", a->request_id);
+        jwrite_object_end(&w);
 }
 
 void record_store_read_added(const struct pg_query *q, size_t row, struct record_result *ret)

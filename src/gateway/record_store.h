@@ -8,12 +8,8 @@
 #include "web/web_list.h"
 #include "json/jwrite.h"
 
-#define RECORD_GROUP_MAX 256 /* adds in one statement: beyond, its own cost no longer matters */
-
-/* WRITE: adds[i] becomes row i. */
-void record_store_add(struct pg_query *q, struct record_add *const *adds, size_t n, const char *template,
-                      pg_query_fn complete);
-/* Row i of it. */
+/* One of record_add()'s items, and its row. */
+void record_store_write_item(struct buf *out, const struct record_add *a);
 void record_store_read_added(const struct pg_query *q, size_t row, struct record_result *ret);
 
 /* READ: at most one row, for record_store_write_row(). */

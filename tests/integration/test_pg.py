@@ -96,9 +96,9 @@ def own(bench, pg_template):
 
 
 @pytest.mark.parametrize("story", [
-    "pipelined", "isolated", "grouped", "isolated-writes", "failing-commit", "read-only", "parameters", "large-results",
-    "deallocated", "waiting-line", "deadline", "around-slow", "statement-timeout", "cancel", "exclusive-deadline", "deadlock",
-    "pool-free", "transaction", "copy-in", "copy-out", "close-in-the-middle", "lease-wait",
+    "pipelined", "isolated", "grouped", "grouped-in-time", "isolated-writes", "failing-commit", "read-only",
+    "parameters", "large-results", "deallocated", "waiting-line", "deadline", "around-slow", "statement-timeout", "cancel",
+    "exclusive-deadline", "deadlock", "pool-free", "transaction", "copy-in", "copy-out", "close-in-the-middle", "lease-wait",
 ])
 def test_story(database, story):
     Story(database, story).end()

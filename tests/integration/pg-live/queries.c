@@ -90,18 +90,41 @@ static void isolated_writes(struct live *l)
         pg_query_done(&c.q);
 }
 
-static const struct pg_statement insert_group = {
-        "insert_group",
-        "INSERT INTO thing SELECT i.value::bigint FROM json_array_elements_text($1) WITH ORDINALITY i"
-        " ORDER BY i.ordinality RETURNING id",
-};
-
 struct live_member {
         struct pg_member m;
+        unsigned number;
         int64_t row;
         int status;
+        bool was_sent;
         char sqlstate[6];
         unsigned *n_done, n_called;
+};
+
+static void write_number(const struct pg_member *m, struct buf *out)
+{
+        buf_printf(out, "%u", container_of(m, struct live_member, m)->number);
+}
+
+static void count_statement(void *context, const struct pg_query *q)
+{
+        unsigned *n_ended = context;
+
+        (void)q;
+        ++*n_ended;
+}
+
+static const struct pg_group_role insert_group = {
+        .statement = {"insert_group",
+                      "INSERT INTO thing SELECT i.value::bigint FROM json_array_elements_text($1)"
+                      " WITH ORDINALITY i ORDER BY i.ordinality RETURNING id"},
+        .running_max = 2,
+        .write = write_number,
+        .ended = count_statement,
+};
+static const struct pg_group_role slow_group = {
+        .statement = {"slow_group", "SELECT pg_sleep(5) FROM json_array_elements_text($1)"},
+        .running_max = 1,
+        .write = write_number,
 };
 
 static void on_member_done(struct pg_member *m, const struct pg_query *q, size_t row)
@@ -110,6 +133,7 @@ static void on_member_done(struct pg_member *m, const struct pg_query *q, size_t
 
         CHECK_INT(++lm->n_called, 1);
         lm->status = q->status;
+        lm->was_sent = q->was_sent;
         memcpy(lm->sqlstate, q->sqlstate, sizeof(lm->sqlstate));
         lm->row = q->status == 0 ? pg_row_int(q, row, 0) : -1;
         ++*lm->n_done;
@@ -123,17 +147,16 @@ static void grouped(struct live *l)
         struct pg_group_line *line;
         struct pg_pool_metrics metrics;
         struct live_query c;
-        unsigned n = 0, done = 0, failed = 0;
+        unsigned n = 0, done = 0, failed = 0, n_ended = 0;
 
         live_new_pool(l);
-        CHECK_INT(pg_group_line_new(&line, l->loop, l->pool, &insert_group), 0);
+        CHECK_INT(pg_group_line_new(&line, l->loop, l->pool, &insert_group, &n_ended), 0);
         for (unsigned i = 0; i < N; i++) { /* 107 comes twice, and nothing else */
-                struct buf item = BUF_EMPTY;
-
-                buf_printf(&item, "%u", i == 108 ? 107 : i);
+                m[i].number = i == 108 ? 107 : i;
                 m[i].n_done = &n;
-                CHECK_INT(pg_member_submit(&m[i].m, line, &item, USEC_INFINITY, on_member_done), 0);
+                CHECK_INT(pg_member_submit(&m[i].m, line, USEC_INFINITY, on_member_done), 0);
         }
+        CHECK_INT(pg_group_line_waiting(line), N);
         pg_member_cancel(&m[3].m);
         live_run_until(l, &n, N - 1);
         for (unsigned i = 0; i < N; i++) {
@@ -149,11 +172,36 @@ static void grouped(struct live *l)
         }
         CHECK_INT(failed, 1);
         pg_pool_metrics(l->pool, &metrics);
-        CHECK(metrics.n_jobs < N / 2);
+        CHECK_INT(metrics.n_jobs, n_ended);
+        CHECK(n_ended > PG_GROUP_MAX && n_ended < PG_GROUP_MAX + 10); /* the group with 107 singly */
         live_submit(l, &c, &count_rows, PG_LANE_READ, 0, &done, USEC_INFINITY);
         live_run_until(l, &done, 1);
         CHECK_INT(pg_row_int(&c.q, 0, 0), N - 2);
         pg_query_done(&c.q);
+        pg_group_line_free(line);
+}
+
+/* Each member has a deadline of its own, whether its statement is under way or not begun. */
+static void grouped_in_time(struct live *l)
+{
+        static struct live_member m[3];
+        struct pg_group_line *line;
+        unsigned n = 0;
+
+        live_new_pool(l);
+        CHECK_INT(pg_group_line_new(&line, l->loop, l->pool, &slow_group, NULL), 0);
+        for (unsigned i = 0; i < 3; i++)
+                m[i].n_done = &n;
+        CHECK_INT(pg_member_submit(&m[0].m, line, USEC_INFINITY, on_member_done), 0);
+        CHECK_INT(pg_member_submit(&m[1].m, line, clock_monotonic_usec() + USEC_PER_SEC, on_member_done), 0);
+        live_run_until(l, &n, 1);
+        CHECK_INT(m[1].status, -ETIMEDOUT);
+        CHECK(m[1].was_sent);
+        CHECK_INT(pg_member_submit(&m[2].m, line, clock_monotonic_usec() + USEC_PER_MSEC, on_member_done), 0);
+        live_run_until(l, &n, 2);
+        CHECK_INT(m[2].status, -ETIMEDOUT);
+        CHECK(!m[2].was_sent);
+        CHECK_INT(m[0].n_called, 0);
         pg_group_line_free(line);
 }
 
@@ -301,6 +349,7 @@ const struct live_story live_query_stories[] = {
         {"pipelined", pipelined},
         {"isolated", isolated},
         {"grouped", grouped},
+        {"grouped-in-time", grouped_in_time},
         {"isolated-writes", isolated_writes},
         {"failing-commit", failing_commit},
         {"read-only", read_only},
