@@ -45,9 +45,10 @@ CREATE INDEX task_later_due ON task_later (queue, due_at);
 --   parked  nothing: it was begun p_max_attempts times and never ended, whatever it does to its workers
 --   reused  nothing: the id belongs to a task with other arguments
 --   busy    ask again: a twin is being carried out.  Nobody waits here for its end, as others wait behind us
+--   suspect ask again when it has its turn, alone among its like: it was begun twice before and never ended
 -- The record of a beginning may be lost with the server: then an attempt goes uncounted.
 CREATE FUNCTION task_begin(p_id text, p_name text, p_queue text, p_hash text, p_is_redelivered boolean,
-                           p_eta timestamptz, p_expires timestamptz, p_max_attempts int,
+                           p_has_turn boolean, p_eta timestamptz, p_expires timestamptz, p_max_attempts int,
                            OUT verdict text, OUT status text, OUT result text, OUT attempts int)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,6 +75,8 @@ BEGIN
     ELSIF p_is_redelivered AND t.attempts >= p_max_attempts THEN
         UPDATE task SET status = 'PARKED', attempts = 0 WHERE id = p_id;
         verdict := 'parked';
+    ELSIF p_is_redelivered AND t.attempts >= 2 AND NOT p_has_turn THEN
+        verdict := 'suspect';
     ELSE
         UPDATE task u SET status = 'STARTED', attempts = u.attempts + 1,
                           started_at = coalesce(u.started_at, clock_timestamp())

@@ -4,6 +4,7 @@
 noinst_LIBRARIES += libtasks.a
 libtasks_a_SOURCES = \
 	%D%/task_answer.c \
+	%D%/task_begin.c \
 	%D%/task_call.c \
 	%D%/task_call.h \
 	%D%/task_internal.h \

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-/* The steps of a call; task_internal.h has the picture. */
+/* The steps of a call from its handler to its end; task_internal.h has the picture. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include "auth/auth_digest.h"
 #include "base/alloc.h"
 #include "base/id.h"
 #include "base/str.h"
@@ -27,6 +25,7 @@ static usec_t step_deadline(void)
 
 void task_call_free(struct task_call *c)
 {
+        task_begin_leave_turn(c);
         pg_query_done(&c->query);
         mq_publish_cancel(&c->publish);
         loop_timer_done(&c->timer);
@@ -105,6 +104,7 @@ void task_call_requeue(struct task_call *c)
 {
         bool has_begun = c->step == TASK_STEP_RUNNING;
 
+        task_begin_leave_turn(c);
         loop_timer_stop(&c->timer);
         pg_query_done(&c->query);
         if (has_begun) {
@@ -126,11 +126,13 @@ static void on_pause_over(struct loop_timer *t)
         task_call_step(c, c->step);
 }
 
-static void pause_step(struct task_call *c, int error, const char *what)
+void task_call_pause(struct task_call *c, int error, const char *what)
 {
         unsigned suppressed;
 
         pg_query_done(&c->query);
+        if (c->step == TASK_STEP_BEGINNING)
+                task_begin_leave_turn(c);
         /* until it has begun, the queue is the better place to wait in; and so it is for all when we leave */
         if (c->worker->is_draining || (c->is_stale && c->step == TASK_STEP_BEGINNING)) {
                 task_call_requeue(c);
@@ -143,12 +145,12 @@ static void pause_step(struct task_call *c, int error, const char *what)
                                on_pause_over);
 }
 
-static void submit_step(struct task_call *c)
+void task_call_submit(struct task_call *c)
 {
         int r = pg_query_submit(&c->query, c->worker->setup.pool, PG_LANE_WRITE, step_deadline());
 
         if (r < 0)
-                pause_step(c, r, "the database is busy");
+                task_call_pause(c, r, "the database is busy");
 }
 
 static void set_result(struct task_call *c, const char *result)
@@ -159,7 +161,7 @@ static void set_result(struct task_call *c, const char *result)
         c->has_result = buf_error(&c->result) == 0;
 }
 
-static void adopt(struct task_call *c, const struct pg_query *q, unsigned status, unsigned result)
+void task_call_adopt(struct task_call *c, const struct pg_query *q, unsigned status, unsigned result)
 {
         const char *word = pg_row_text(q, 0, status);
 
@@ -174,12 +176,12 @@ static void on_recorded(struct pg_query *q)
         struct task_call *c = container_of(q, struct task_call, query);
 
         if (q->status < 0) {
-                pause_step(c, q->status, "its outcome cannot be recorded");
+                task_call_pause(c, q->status, "its outcome cannot be recorded");
                 return;
         }
         /* The first final state is the one: a commit may have come in before a time limit. */
         if (pg_query_rows(q) == 1)
-                adopt(c, q, 0, 1);
+                task_call_adopt(c, q, 0, 1);
         pg_query_done(q);
         c->n_pauses = 0;
         task_call_step(c, TASK_STEP_ANSWERING);
@@ -193,7 +195,7 @@ static void record(struct task_call *c)
         }
         task_store_end(&c->query, c->message.id, task_status_name(c->status), buf_bytes(&c->result),
                        on_recorded);
-        submit_step(c);
+        task_call_submit(c);
 }
 
 static void on_postponed(struct pg_query *q)
@@ -201,7 +203,7 @@ static void on_postponed(struct pg_query *q)
         struct task_call *c = container_of(q, struct task_call, query);
 
         if (q->status < 0) {
-                pause_step(c, q->status, "it cannot be kept for later");
+                task_call_pause(c, q->status, "it cannot be kept for later");
                 return;
         }
         task_later_poke(c->worker->later);
@@ -217,14 +219,14 @@ static void postpone(struct task_call *c)
         r = task_letter_encode(&c->letter, is_retry ? c->message.retries + 1 : -1, &text);
         if (r < 0) {
                 buf_done(&text);
-                pause_step(c, r, "it cannot be written down");
+                task_call_pause(c, r, "it cannot be written down");
                 return;
         }
         task_store_postpone(&c->query, c->message.id, c->worker->setup.queue, task_status_name(c->status),
                             is_retry ? TASK_NO_TIME : c->message.eta_usec, c->delay_usec, &text,
                             on_postponed);
         buf_done(&text);
-        submit_step(c);
+        task_call_submit(c);
 }
 
 static void on_published(struct mq_publish *p)
@@ -233,7 +235,7 @@ static void on_published(struct mq_publish *p)
         const char *daemon;
 
         if (p->status < 0) {
-                pause_step(c, p->status, "the broker does not take it");
+                task_call_pause(c, p->status, "the broker does not take it");
                 return;
         }
         c->n_pauses = 0;
@@ -252,7 +254,7 @@ static void publish(struct task_call *c, const struct mq_message *m)
         int r = mq_publish_submit(&c->publish, c->worker->setup.link, m, step_deadline(), on_published);
 
         if (r < 0)
-                pause_step(c, r, "the broker is away");
+                task_call_pause(c, r, "the broker is away");
 }
 
 static void answer(struct task_call *c)
@@ -266,7 +268,7 @@ static void answer(struct task_call *c)
         }
         task_result_encode(&body, c->message.id, c->status, buf_bytes(&c->result));
         if (buf_error(&body) < 0) {
-                pause_step(c, -ENOMEM, "its result cannot be written");
+                task_call_pause(c, -ENOMEM, "its result cannot be written");
                 return;
         }
         m = (struct mq_message){
@@ -315,194 +317,22 @@ void task_call_finish_error(struct task_call *c, enum task_status status, unsign
         task_call_finish(c, status, buf_error(&text) < 0 ? NULL : buf_bytes(&text));
 }
 
-static void die(struct task_call *c, unsigned http_status, const char *slug, const char *fmt, ...)
-        _printf_(4, 5);
-/* A dead letter, and its sender is told. */
-static void die(struct task_call *c, unsigned http_status, const char *slug, const char *fmt, ...)
-{
-        va_list ap;
-
-        va_start(ap, fmt);
-        (void)vsnprintf(c->reason, sizeof(c->reason), fmt, ap);
-        va_end(ap);
-        task_call_finish_error(c, TASK_FAILURE, http_status, slug, c->reason, NULL);
-}
-
-/* ---- Begin ---- */
-
-static void on_limit(struct loop_timer *t)
-{
-        struct task_call *c = container_of(t, struct task_call, timer);
-
-        if (c->op_done)
-                c->op_done(c->op);
-        c->op_done = NULL;
-        task_call_finish_error(c, TASK_FAILURE, 504, "time-limit-exceeded",
-                               "the task took longer than its time limit", NULL);
-}
-
-static usec_t limit_of(const struct task_call *c)
-{
-        usec_t limit = c->worker->setup.conf->limit_usec;
-
-        if (c->message.hard_limit_usec > 0)
-                limit = MIN_OF(limit, c->message.hard_limit_usec);
-        if (c->message.soft_limit_usec > 0)
-                limit = MIN_OF(limit, c->message.soft_limit_usec);
-        return limit;
-}
-
-static void run(struct task_call *c)
-{
-        usec_t limit = limit_of(c);
-        int r;
-
-        c->n_pauses = 0;
-        (void)loop_timer_start(&c->timer, service_loop(c->worker->setup.service), limit, on_limit);
-        c->step = TASK_STEP_RUNNING;
-        r = c->handler->begin(c);
-        if (r < 0)
-                task_call_retry(c, 503, "unavailable", "the task could not be begun");
-}
-
-static void repeat(struct task_call *c, const struct pg_query *q)
-{
-        c->is_repeat = true;
-        adopt(c, q, TASK_COLUMN_STATUS, TASK_COLUMN_RESULT);
-        task_call_step(c, TASK_STEP_ANSWERING);
-}
-
-static void on_begun(struct pg_query *q)
-{
-        struct task_call *c = container_of(q, struct task_call, query);
-        enum task_verdict verdict;
-        int r = q->status, attempts;
-
-        if (r == 0)
-                r = task_store_verdict(q, &verdict);
-        if (r < 0) {
-                pause_step(c, r, "it cannot be begun");
-                return;
-        }
-        if (verdict == TASK_DONE) {
-                repeat(c, q);
-                return;
-        }
-        attempts = (int)pg_row_int(q, 0, TASK_COLUMN_ATTEMPTS);
-        pg_query_done(q);
-        switch (verdict) {
-        case TASK_RUN:
-                if (c->worker->is_draining) {
-                        c->step = TASK_STEP_RUNNING; /* it counts as begun */
-                        task_call_requeue(c);
-                        return;
-                }
-                run(c);
-                break;
-        case TASK_LATER:
-                c->status = TASK_RECEIVED;
-                task_call_step(c, TASK_STEP_POSTPONING);
-                break;
-        case TASK_EXPIRED:
-                task_call_finish_error(c, TASK_REVOKED, 410, "task-expired", "expired", NULL);
-                break;
-        case TASK_PARKED:
-                die(c, 500, "task-parked", "begun %d times and never ended", attempts);
-                break;
-        case TASK_REUSED:
-                /* whoever waits for that id waits for the other task's result */
-                (void)snprintf(c->reason, sizeof(c->reason), "this task id was used with other arguments");
-                c->status = TASK_FAILURE;
-                task_call_step(c, TASK_STEP_BURYING);
-                break;
-        case TASK_BUSY:
-                pause_step(c, -EBUSY, "another worker has it");
-                break;
-        case TASK_DONE:
-                break; /* above */
-        }
-}
-
-static void begin(struct task_call *c)
-{
-        task_store_begin(&c->query, &c->message, c->worker->setup.queue, c->hash, c->is_redelivered,
-                         c->worker->setup.conf->max_deliveries, on_begun);
-        submit_step(c);
-}
-
-/* ---- Read ---- */
-
-static int add_json(const char *text, size_t n, void *digest)
-{
-        auth_digest_add(digest, text, n);
-        return 0;
-}
-
-/* What the id is bound to: the command, not its way here. */
-static int hash(struct task_call *c)
-{
-        struct auth_digest digest;
-
-        auth_digest_init(&digest);
-        auth_digest_add(&digest, c->message.task, strlen(c->message.task) + 1);
-        if (json_dump_callback(c->message.args, add_json, &digest, JSON_COMPACT | JSON_SORT_KEYS) < 0 ||
-            json_dump_callback(c->message.kwargs, add_json, &digest, JSON_COMPACT | JSON_SORT_KEYS) < 0)
-                return -ENOMEM;
-        auth_digest_hex(&digest, c->hash);
-        return 0;
-}
-
-static void find_handler(struct task_call *c)
-{
-        for (const struct task_handler *h = c->worker->setup.handlers; h->name; h++)
-                if (streq(h->name, c->message.task))
-                        c->handler = h;
-}
-
-static void read_letter(struct task_call *c)
-{
-        const struct task_letter *l = &c->letter;
-        const char *request_id;
-        int r;
-
-        r = task_message_decode(l->headers, l->content_type, l->content_encoding, l->body, l->body_size,
-                                &c->message, c->reason);
-        c->is_read = r == 0;
-        if (r == 0)
-                r = hash(c);
-        request_id = c->is_read ? c->message.request_id : NULL;
-        if (request_id && id_is_valid(request_id))
-                memcpy(c->request_id, request_id, strlen(request_id) + 1);
-        else
-                id_make(c->request_id);
-        if (r == -EBADMSG) {
-                c->status = TASK_FAILURE;
-                task_call_step(c, TASK_STEP_BURYING);
-                return;
-        }
-        if (r < 0) {
-                task_call_requeue(c);
-                return;
-        }
-        find_handler(c);
-        if (!c->handler)
-                die(c, 404, "not-registered", "no task %.100s is known here", c->message.task);
-        else if (c->message.has_followers)
-                die(c, 501, "not-supported", "callbacks, chains and chords are not carried out here");
-        else
-                task_call_step(c, TASK_STEP_BEGINNING);
-}
-
 void task_call_step(struct task_call *c, enum task_step step)
 {
         static void (*const steps[])(struct task_call *) = {
-                [TASK_STEP_READING] = read_letter, [TASK_STEP_BEGINNING] = begin,
-                [TASK_STEP_RUNNING] = run,         [TASK_STEP_POSTPONING] = postpone,
-                [TASK_STEP_RECORDING] = record,    [TASK_STEP_ANSWERING] = answer,
-                [TASK_STEP_BURYING] = bury,        [TASK_STEP_SETTLED] = settle,
+                [TASK_STEP_READING] = task_begin_read,
+                [TASK_STEP_BEGINNING] = task_begin_ask,
+                [TASK_STEP_RUNNING] = task_begin_run,
+                [TASK_STEP_POSTPONING] = postpone,
+                [TASK_STEP_RECORDING] = record,
+                [TASK_STEP_ANSWERING] = answer,
+                [TASK_STEP_BURYING] = bury,
+                [TASK_STEP_SETTLED] = settle,
         };
 
         c->step = step;
+        if (step > TASK_STEP_RUNNING)
+                task_begin_leave_turn(c);
         steps[step](c);
 }
 

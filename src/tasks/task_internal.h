@@ -19,7 +19,8 @@
  *                         |                             |
  *                       SETTLED: acked, freed <---------+
  *
- * A step that fails for want of a server is WAITING for a while and then done again.  A call whose connection
+ * A suspect, begun twice without an end, stays in BEGINNING until its turn. A step that fails for want of a
+ * server is WAITING for a while and then done again.  A call whose connection
  * was lost goes on, but for one that has not begun: the broker delivers it again, and that delivery takes
  * over the call. */
 
@@ -52,6 +53,7 @@ struct task_call {
         uint64_t tag;
         unsigned generation;
         bool is_redelivered, is_stale; /* its connection is gone */
+        bool waits_for_turn;           /* BEGINNING */
 
         struct task_letter letter;
         struct task_message message; /* borrows from the letter */
@@ -87,8 +89,9 @@ struct task_worker {
         char dead_queue[TASK_QUEUE_SIZE];
         struct mq_link *link; /* owned, or NULL */
         struct mq_consumer consumer;
-        struct list calls;        /* of task_call, owned */
-        struct task_later *later; /* owned */
+        struct list calls;         /* of task_call, owned */
+        struct task_call *suspect; /* of them: the one whose turn it is; NULL: none */
+        struct task_later *later;  /* owned */
         bool is_draining;
         struct task_counters counters;
         struct log_limit log_limit;
@@ -105,6 +108,20 @@ void task_call_finish(struct task_call *c, enum task_status status, const char *
 /* The result of a failure by our own hand. */
 void task_call_finish_error(struct task_call *c, enum task_status status, unsigned http_status,
                             const char *slug, const char *detail, const struct field_errors *errors);
+
+/* Sends its query, to be answered by the step. */
+void task_call_submit(struct task_call *c);
+/* The step is done again after a while. */
+void task_call_pause(struct task_call *c, int error, const char *what);
+/* Its outcome is that of the query's row. */
+void task_call_adopt(struct task_call *c, const struct pg_query *q, unsigned status, unsigned result);
+
+/* task_begin.c: the steps READING, BEGINNING, RUNNING. */
+void task_begin_read(struct task_call *c);
+void task_begin_ask(struct task_call *c);
+void task_begin_run(struct task_call *c);
+/* Harmless for one that has no turn. */
+void task_begin_leave_turn(struct task_call *c);
 
 /* task_later.c: what waits for its time. */
 int task_later_new(struct task_later **ret, struct task_worker *w);

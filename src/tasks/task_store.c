@@ -11,7 +11,7 @@
 
 static const struct pg_statement begin_statement = {
         "task_begin",
-        "SELECT * FROM task_begin($1, $2, $3, $4, $5, $6, $7, $8::int)",
+        "SELECT * FROM task_begin($1, $2, $3, $4, $5, $6, $7, $8, $9::int)",
 };
 static const struct pg_statement end_statement = {"task_conclude", "SELECT * FROM task_conclude($1, $2, $3)"};
 static const struct pg_statement unbegin_statement = {"task_unbegin", "SELECT task_unbegin($1)"};
@@ -39,7 +39,7 @@ static void add_time(struct pg_query *q, int64_t usec)
 }
 
 void task_store_begin(struct pg_query *q, const struct task_message *m, const char *queue, const char *hash,
-                      bool is_redelivered, uint64_t max_attempts, pg_query_fn complete)
+                      bool is_redelivered, bool has_turn, uint64_t max_attempts, pg_query_fn complete)
 {
         pg_query_init(q, &begin_statement, complete);
         pg_query_text(q, m->id);
@@ -47,6 +47,7 @@ void task_store_begin(struct pg_query *q, const struct task_message *m, const ch
         pg_query_text(q, queue);
         pg_query_text(q, hash);
         pg_query_bool(q, is_redelivered);
+        pg_query_bool(q, has_turn);
         add_time(q, m->eta_usec);
         add_time(q, m->expires_usec);
         pg_query_int(q, (int64_t)max_attempts);
@@ -54,7 +55,8 @@ void task_store_begin(struct pg_query *q, const struct task_message *m, const ch
 
 int task_store_verdict(const struct pg_query *q, enum task_verdict *ret)
 {
-        static const char *const words[] = {"run", "done", "later", "expired", "parked", "reused", "busy"};
+        static const char *const words[] = {"run",    "done",   "later", "expired",
+                                            "parked", "reused", "busy",  "suspect"};
 
         for (size_t i = 0; pg_query_rows(q) == 1 && i < ARRAY_SIZE(words); i++)
                 if (streq(pg_row_text(q, 0, TASK_COLUMN_VERDICT), words[i])) {

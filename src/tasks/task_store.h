@@ -15,11 +15,12 @@ enum task_verdict {
         TASK_PARKED,
         TASK_REUSED,
         TASK_BUSY,
+        TASK_SUSPECT,
 };
 enum { TASK_COLUMN_VERDICT, TASK_COLUMN_STATUS, TASK_COLUMN_RESULT, TASK_COLUMN_ATTEMPTS };
 
 void task_store_begin(struct pg_query *q, const struct task_message *m, const char *queue, const char *hash,
-                      bool is_redelivered, uint64_t max_attempts, pg_query_fn complete);
+                      bool is_redelivered, bool has_turn, uint64_t max_attempts, pg_query_fn complete);
 /* 0, or -EBADMSG. */
 int task_store_verdict(const struct pg_query *q, enum task_verdict *ret);
 /* Answers status and result as they are from now on: an earlier end stays. */

@@ -92,8 +92,9 @@ void task_worker_drain(struct task_worker *w)
         LIST_FOREACH_SAFE (i, &w->calls) {
                 struct task_call *c = LIST_ENTRY(i, struct task_call, link);
 
-                /* those that wait for a server; one that is being begun is asked when that is done */
-                if (c->step != TASK_STEP_RUNNING && loop_timer_is_armed(&c->timer))
+                /* those that wait for a server or their turn; one that is being begun is asked when that is
+                 * done */
+                if (c->waits_for_turn || (c->step != TASK_STEP_RUNNING && loop_timer_is_armed(&c->timer)))
                         task_call_requeue(c);
         }
 }
@@ -102,6 +103,7 @@ struct task_worker *task_worker_free(struct task_worker *w)
 {
         if (!w)
                 return NULL;
+        w->is_draining = true; /* nobody takes the place of another */
         mq_consumer_stop(&w->consumer);
         LIST_FOREACH_SAFE (i, &w->calls)
                 task_call_free(LIST_ENTRY(i, struct task_call, link));

@@ -283,6 +283,22 @@ def test_poison_is_parked(make_shop):
     assert shop.price() == "20.00"
 
 
+def test_the_neighbours_of_poison_are_not_parked(make_shop):
+    """What was begun twice without an end has its turn alone: what only was beside it is carried out."""
+    shop = make_shop(tasks={"MaxDeliveries": "3"})
+    with standstill(shop.lonja):
+        results = [shop.send() for _ in range(4)]
+        for attempts in ("1 1 1 1", "2 2 2 2", "2 2 2 3"):
+            wait_for(lambda: attempts == shop.lonja.psql(
+                "SELECT string_agg(attempts::text, ' ' ORDER BY attempts) FROM task WHERE status = 'STARTED'"), TIMEOUT)
+            kill_with_backends(shop.lonja, "products")
+            shop.lonja.daemon("products").start()
+        reason, _, _ = shop.dead()
+        assert "begun 3 times" in reason
+    wait_for(lambda: sorted(shop.status(r.id) for r in results) == ["PARKED", "SUCCESS", "SUCCESS", "SUCCESS"], TIMEOUT)
+    assert shop.price() == "80.00"
+
+
 def test_what_fails_is_tried_again(make_shop):
     """With a pause, as often as MaxRetries says; then the failure is the result."""
     shop = make_shop(tasks={"RetrySec": "100ms", "MaxRetries": "2"})
