@@ -87,7 +87,7 @@ def drain_until(url, queue, wanted):
 def remember(rmq):
     """The broker keeps its record of a new queue, and Raft's of where the queue's log is, in buffers for a while: killed
     in the first seconds, it forgets a durable queue, or starts it without its messages. Real queues are older."""
-    rmq.ctl("eval", "mnesia:sync_log(), [dets:sync(T) || T <- dets:all()].")
+    rmq.eval("mnesia:sync_log(), [dets:sync(T) || T <- dets:all()]")
 
 
 def wait_up(p):
@@ -359,13 +359,13 @@ def test_an_idle_link_keeps_its_heartbeats(own_rmq, probe):
 
 def test_a_blocked_broker_is_away_for_publishers_and_keeps_what_it_has(own_rmq, probe):
     p = probe(own_rmq.url())
-    own_rmq.ctl("set_vm_memory_high_watermark", "absolute", "1")
+    own_rmq.eval("vm_memory_monitor:set_vm_memory_high_watermark({absolute, 1})")
     p.send("publish first 5 work.x 1 0")  # makes the broker tell this connection
     assert "memory" in p.expect("down (.*)").group(1)
     p.send("publish second 1 work.x 1 0")
     assert counts(p.expect("published second"))["unsent"] == 1
     time.sleep(STALL_MS / 1000 * 1.5)  # longer than a stall: a blocked connection is not cut
-    own_rmq.ctl("set_vm_memory_high_watermark", "absolute", "512MB")
+    own_rmq.eval("vm_memory_monitor:set_vm_memory_high_watermark({absolute, 512000000})")
     p.expect("up")
     assert counts(p.seen("published first"))["confirmed"] == 5
 

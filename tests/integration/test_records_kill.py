@@ -180,9 +180,7 @@ class Run:
 
     def is_queue_empty(self):
         """Nothing waits, and nothing is in the gateway's hands."""
-        lines = self.stack.rmq.ctl("list_queues", "-p", self.stack.vhost, "--no-table-headers", "name", "messages")
-        return dict(line.split() for line in lines.splitlines()).get(QUEUE) == "0"
-
+        return self.stack.rmq.n_messages(QUEUE, self.stack.vhost) == 0
 
     def compare(self):
         """What the senders know, the table, the log and what everybody heard: all the same. How many records."""

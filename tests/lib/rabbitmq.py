@@ -41,6 +41,10 @@ def home():
     return found[-1]
 
 
+def erl_call():
+    return glob.glob("/usr/lib/erlang/erts-*/bin/erl_call")[0]
+
+
 class RabbitMQ(Server):
     def __init__(self, directory, *, vhost="lonja", tied=True, user=None):
         super().__init__(directory, tied)
@@ -130,10 +134,25 @@ class RabbitMQ(Server):
             raise RuntimeError(f"rabbitmqctl {args}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def eval(self, expressions):
+        """Evaluates Erlang in the node and returns the last result. A thousandth of what rabbitmqctl costs, which is an
+        Erlang of its own."""
+        done = subprocess.run([erl_call(), "-address", f"localhost:{self.dist_port}", "-R", "-e"], text=True,
+                              input=f"{expressions}.\n", capture_output=True, env=self._environment(), cwd=self.directory)
+        if not done.stdout.startswith("{ok, "):
+            raise RuntimeError(f"{expressions}: {done.stdout}{done.stderr}")
+        return done.stdout[len("{ok, "):-1]
+
     def create_vhost(self, vhost):
-        """One call of rabbitmqctl instead of two, 0.6 s each."""
-        self.ctl("eval", f"""
-            rabbit_vhost:add(<<"{vhost}">>, <<"{USER}">>),
-            rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, <<"{vhost}">>, <<".*">>, <<".*">>, <<".*">>,
-                                                         <<"{USER}">>).""")
+        self.eval(f"""
+            ok = rabbit_vhost:add(<<"{vhost}">>, <<"{USER}">>),
+            ok = rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, <<"{vhost}">>, <<".*">>, <<".*">>, <<".*">>,
+                                                              <<"{USER}">>)""")
         return self.url(vhost)
+
+    def n_messages(self, queue, vhost=None):
+        """Of a quorum queue, those in the hands of consumers included, as it is now: what list_queues shows is seconds
+        old."""
+        return int(self.eval(f"""
+            {{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost or self.vhost}">>, queue, <<"{queue}">>)),
+            {{ok, {{_, N}}, _}} = ra:local_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1), N"""))
