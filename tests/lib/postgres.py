@@ -101,3 +101,6 @@ class Postgres(Server):
         self.psql(f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;")
         self.psql(f"CREATE DATABASE {database} OWNER {OWNER};")
         return self.conninfo(database)
+
+    def drop_database(self, database):
+        self.psql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE);")

@@ -150,6 +150,9 @@ class RabbitMQ(Server):
                                                               <<"{USER}">>)""")
         return self.url(vhost)
 
+    def delete_vhost(self, vhost):
+        self.eval(f'rabbit_vhost:delete(<<"{vhost}">>, <<"{USER}">>)')
+
     def n_messages(self, queue, vhost=None):
         """Of a quorum queue, those in the hands of consumers included, as it is now: what list_queues shows is seconds
         old."""

@@ -143,11 +143,16 @@ class Stack:
         return self
 
     def stop(self):
+        """Its own servers end; of shared ones it leaves no part behind, since each queue and table there costs them time."""
         self.stop_holder()
         if self.own_rmq:
             self.rmq.stop()
+        elif self.vhost != self.rmq.vhost:
+            self.rmq.delete_vhost(self.vhost)
         if self.own_pg:
             self.pg.stop()
+        else:
+            self.pg.drop_database(self.database_name)
 
     def start_holder(self):
         self._write_config()
