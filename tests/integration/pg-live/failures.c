@@ -17,16 +17,15 @@ static void deadline(struct live *l)
 {
         struct live_query slow, behind;
         unsigned n = 0;
-        usec_t begin = clock_monotonic_usec();
 
         l->conf.write_connections = 1;
         live_new_pool(l);
-        live_submit(l, &slow, &nap, PG_LANE_WRITE, 1000, &n, live_in(150 * USEC_PER_MSEC));
+        live_submit(l, &slow, &nap, PG_LANE_WRITE, 3000, &n, live_in(150 * USEC_PER_MSEC));
         live_submit(l, &behind, &one, PG_LANE_WRITE, 5, &n, live_in(20 * USEC_PER_SEC));
         live_run_until(l, &n, 1);
         CHECK_INT(slow.q.status, -ETIMEDOUT);
         CHECK(slow.q.was_sent);
-        CHECK(clock_monotonic_usec() - begin < 900 * USEC_PER_MSEC);
+        CHECK_INT(n, 1); /* the neighbour has to wait for the server's end of it */
         pg_query_done(&slow.q);
         live_run_until(l, &n, 2);
         CHECK_INT(behind.q.status, 0);
@@ -42,7 +41,7 @@ static void around_slow(struct live *l)
         usec_t begin;
 
         live_new_pool(l);
-        live_submit(l, &slow, &nap, PG_LANE_READ, 1500, &n, USEC_INFINITY);
+        live_submit(l, &slow, &nap, PG_LANE_READ, 5000, &n, USEC_INFINITY);
         while (!slow.q.was_sent)
                 CHECK(sd_event_run(l->loop, USEC_PER_SEC) >= 0);
         begin = clock_monotonic_usec();
@@ -51,14 +50,12 @@ static void around_slow(struct live *l)
         for (unsigned i = 0; i < 3; i++) {
                 unsigned m = 0;
 
-                begin = clock_monotonic_usec();
                 live_submit(l, &fast[i], &one, PG_LANE_READ, 1, &m, USEC_INFINITY);
                 live_run_until(l, &m, 1);
                 CHECK_INT(fast[i].q.status, 0);
-                CHECK(clock_monotonic_usec() - begin < 700 * USEC_PER_MSEC);
                 pg_query_done(&fast[i].q);
         }
-        CHECK_INT(n, 0);
+        CHECK_INT(n, 0); /* it still sleeps */
         live_run_until(l, &n, 1);
         pg_query_done(&slow.q);
 }
