@@ -268,7 +268,7 @@ def test_poison_is_parked(make_shop):
     with standstill(shop.lonja):
         result = shop.send()
         for n in (1, 2):
-            wait_for(lambda: row(shop.lonja, result.id)[:2] == ("STARTED", n), TIMEOUT)
+            wait_for(lambda: (row(shop.lonja, result.id) or ())[:2] == ("STARTED", n), TIMEOUT)
             kill_with_backends(shop.lonja, "products")
             shop.lonja.daemon("products").start()
         with pytest.raises(Exception) as failure:
