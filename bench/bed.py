@@ -22,7 +22,7 @@ def say(text):
 def parser(description, *, quick, rounds=None):
     """The options that the benches share; `rounds` is the default of those that alternate contenders."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--build", required=True)
+    made.add_argument("--build", required=True, type=os.path.abspath)
     made.add_argument("--quick", action="store_true", help=f"{quick}: does it run, roughly where")
     if rounds is not None:
         made.add_argument("--rounds", type=int, default=rounds)

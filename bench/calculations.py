@@ -32,7 +32,7 @@ GRANT ALL ON bench_record TO lonja;
 class Bench(Bed):
     def __init__(self, options):
         super().__init__(options, config={"calculator": {"Service": {"IdleExitSec": "0"}}})
-        self.echo = os.path.join(os.path.abspath(options.build), "amqp-echo")
+        self.echo = os.path.join(options.build, "amqp-echo")
         self.app = os.path.join(HERE, "python-calculations")
 
     def start(self):

@@ -187,6 +187,7 @@ def main():
 def report(bench, options):
     products = bench.stack.daemon("products")
     cold = bench.cold_starts()
+    bench.first_answer("/api/products/B000001")
     idle = measure.memory(products.pid)
     commit = measure.pgbench(bench.stack.pg, bench.stack.database_name, os.path.join(HERE, "update.sql"), 1,
                              options.seconds, bench.directory)
