@@ -371,7 +371,6 @@ void mq_conn_done(struct mq_conn *c)
 int mq_conn_start(struct mq_conn *c)
 {
         char name[16]; /* what the kernel keeps */
-
         int r;
 
         (void)snprintf(name, sizeof(name), "mq-%s", c->role->purpose);

@@ -29,14 +29,13 @@ def _ports():
     return range(10000, low) if low > 20000 else range(high + 1, 65536)
 
 
-def free_port(host="127.0.0.1"):
-    """A TCP port that was free a moment ago."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def free_port():
+    """A TCP port of loopback that was free a moment ago."""
     ports = _ports()
     while True:
-        with socket.socket(family) as s:
+        with socket.socket() as s:
             try:
-                s.bind((host, random.choice(ports) if ports else 0))
+                s.bind(("127.0.0.1", random.choice(ports) if ports else 0))
             except OSError:
                 continue
             return s.getsockname()[1]
