@@ -6,8 +6,9 @@
 
 -- p_items: [{"key", "hash", "request_id", "id", "expression", "operation", "operands", "digits", "deadline",
 -- "is_sent"}, ...], as calculation_submit() takes them.  Of a key that the group holds twice, the first by id counts.
-CREATE FUNCTION calculation_submit_group(p_items json) RETURNS SETOF write_row LANGUAGE sql AS $$
-    WITH item AS MATERIALIZED (
+CREATE FUNCTION calculation_submit_group(p_items json) RETURNS SETOF write_row LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY WITH item AS MATERIALIZED (
         SELECT * FROM ROWS FROM (
             json_to_recordset(p_items) AS (key text, hash text, request_id text, id text, expression text,
                                            operation text, operands text, digits int, deadline timestamptz,
@@ -20,12 +21,13 @@ CREATE FUNCTION calculation_submit_group(p_items json) RETURNS SETOF write_row L
                                        i.digits, i.deadline, i.is_sent) AS w
         FROM item i
     )
-    SELECT (s.w).* FROM submitted s ORDER BY s.n
-$$;
+    SELECT (s.w).* FROM submitted s ORDER BY s.n;
+END $$;
 
 -- p_items: [{"id", "state", "result", "error"}, ...], as calculation_finish() takes them.
-CREATE FUNCTION calculation_finish_group(p_items json) RETURNS SETOF text LANGUAGE sql AS $$
-    WITH item AS MATERIALIZED (
+CREATE FUNCTION calculation_finish_group(p_items json) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY WITH item AS MATERIALIZED (
         SELECT * FROM ROWS FROM (
             json_to_recordset(p_items) AS (id text, state text, result text, error text)
         ) WITH ORDINALITY AS i (id, state, result, error, n)
@@ -33,5 +35,5 @@ CREATE FUNCTION calculation_finish_group(p_items json) RETURNS SETOF text LANGUA
     ), finished AS MATERIALIZED (
         SELECT i.n, calculation_finish(i.id, i.state, i.result, i.error) AS json FROM item i
     )
-    SELECT f.json FROM finished f ORDER BY f.n
-$$;
+    SELECT f.json FROM finished f ORDER BY f.n;
+END $$;

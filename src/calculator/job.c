@@ -12,6 +12,10 @@
 
 /* The database is away, or did not like it: the next try. */
 #define PAUSE_USEC USEC_PER_SEC
+/* A row that is not there yet: the first pause, each of the next is twice as long, and 8 s after the first
+ * look it is taken for one that never came.  If it does come, the gateway sends its message again. */
+#define ABSENT_PAUSE_USEC (2 * USEC_PER_MSEC)
+#define ABSENT_MAX 12
 
 static void begin_recording(struct job *j);
 
@@ -157,13 +161,13 @@ static void on_pause_over(struct loop_timer *t)
                 begin_recording(j);
 }
 
-static void pause_job(struct job *j)
+static void pause_job(struct job *j, usec_t delay)
 {
         struct calculator *c = j->calculator;
 
         j->state = JOB_PAUSING;
         if (service_is_draining(c->service) ||
-            loop_timer_start(&j->pause, service_loop(c->service), PAUSE_USEC, on_pause_over) < 0)
+            loop_timer_start(&j->pause, service_loop(c->service), delay, on_pause_over) < 0)
                 job_requeue(j);
 }
 
@@ -175,7 +179,12 @@ static void on_recorded(struct pg_member *m, const struct pg_query *q, size_t ro
                 job_requeue(j);
         } else if (q->status < 0) {
                 log_debug("Cannot record calculation %s: %s", j->id, q->error);
-                pause_job(j);
+                pause_job(j, PAUSE_USEC);
+        } else if (pg_row_is_null(q, row, 0) && j->n_absent < ABSENT_MAX) {
+                pause_job(j, ABSENT_PAUSE_USEC << j->n_absent++);
+        } else if (pg_row_is_null(q, row, 0)) {
+                log_debug("Calculation %s is not in the database", j->id);
+                job_recorded(j, NULL, 0);
         } else {
                 log_recorded(j);
                 job_recorded(j, pg_row_text(q, row, 0), pg_row_size(q, row, 0));
@@ -189,7 +198,7 @@ static void begin_recording(struct job *j)
         j->state = JOB_RECORDING;
         if (pg_member_submit(&j->record, c->records, usec_add(clock_monotonic_usec(), JOB_STATEMENT_USEC),
                              on_recorded) < 0)
-                pause_job(j);
+                pause_job(j, PAUSE_USEC);
 }
 
 void job_tell(struct job *j)

@@ -12,8 +12,9 @@
  *                    +--- has ended already, or was parked ------------------+
  *
  * Kept (durable): the message names a row; the result is recorded in it, the message acked after that commit,
- * and whoever waits is told.  Not kept: the answer is all there is, and the message is acked when the broker
- * has it.
+ * and whoever waits is told.  A message may come before its row is committed: a row that is not there is
+ * looked for again, a few times.  Not kept: the answer is all there is, and the message is acked when the
+ * broker has it.
  *
  * Who was delivered before may be what killed its worker: it is computed alone, and counted before, in its
  * row or, as a suspect, by a digest of the message.  Others that were merely in the same hand are counted,
@@ -42,6 +43,7 @@ struct job {
         uint64_t tag;
         unsigned generation;
         bool was_delivered_before, is_alone, is_parked;
+        unsigned n_absent;                            /* how often its row was not there */
         char suspect[AUTH_DIGEST_HEX_SIZE];           /* not kept and delivered before; "" else */
         char *id;                                     /* owned; the row, or NULL when it is not kept */
         char *reply_to, *correlation_id, *request_id; /* owned; may be NULL */

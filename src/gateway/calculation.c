@@ -95,7 +95,7 @@ static void on_committed(struct calculation_command *c, const struct pg_query *q
                 return;
         }
         c->calculations->counters.n_submitted++;
-        if (send_letter(c) < 0)
+        if (!c->is_sent && send_letter(c) < 0)
                 calculation_sweep_lost(&c->calculations->sweep, c->id);
         calculation_wait(c);
 }
@@ -131,11 +131,27 @@ static void on_submitted(struct pg_member *m, const struct pg_query *q, size_t r
                 on_committed(c, q, row);
 }
 
+/* With nothing ahead of it the commit takes less time than the broker: then the message need not wait for it.
+ * A worker that is faster all the same looks for the row again, and a message without a row is forgotten.
+ * With a key the row may turn out to be another's. */
+static bool may_overtake(const struct calculation_command *c)
+{
+        const struct calculations *s = c->calculations;
+
+        return !c->key && pg_pool_state(s->pool) == PG_UP && pg_group_line_is_idle(s->submissions);
+}
+
 static int submit_kept(struct calculation_command *c)
 {
+        bool overtakes = may_overtake(c);
+        int r;
+
         c->phase = CALCULATION_SUBMITTING;
-        return pg_member_submit(&c->submission, c->calculations->submissions,
-                                usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC), on_submitted);
+        r = pg_member_submit(&c->submission, c->calculations->submissions,
+                             usec_add(clock_monotonic_usec(), CALCULATION_STATEMENT_USEC), on_submitted);
+        if (r == 0 && overtakes)
+                c->is_sent = send_letter(c) == 0;
+        return r;
 }
 
 static int submit_transient(struct calculation_command *c)
@@ -238,7 +254,7 @@ void calculation_command_done(struct calculation_command *c)
 
 /* An answer a millisecond would mean as many turns of the relay, each with a commit of its own that the next
  * calculation has to wait behind. */
-#define ANNOUNCE_USEC (10 * USEC_PER_MSEC)
+#define ANNOUNCE_USEC (50 * USEC_PER_MSEC)
 
 static void on_announce(struct loop_timer *t)
 {

@@ -52,7 +52,7 @@ struct calculation_command { /* embedded in the operation, zeroed */
         char id[CALCULATION_ID_SIZE];
         char *json; /* owned */
         size_t json_size;
-        bool is_final, is_replayed, is_kept;
+        bool is_final, is_replayed, is_kept, is_sent;
         unsigned status;
         char slug[48], detail[160];
         int error;

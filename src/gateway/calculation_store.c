@@ -62,7 +62,7 @@ static void write_submission(const struct pg_member *m, struct buf *out)
         jwrite_int(&w, c->input.digits);
         jwrite_pair(&w, "deadline", c->input.deadline);
         jwrite_key(&w, "is_sent");
-        jwrite_bool(&w, calculation_feed_can_send(&c->calculations->feed));
+        jwrite_bool(&w, c->is_sent || calculation_feed_can_send(&c->calculations->feed));
         jwrite_object_end(&w);
 }
 

@@ -206,8 +206,8 @@ void calculation_answered(struct calculation_feed *f, const char *id, const char
         calculation_announce(s);
         if (!t)
                 return;
-        /* All leave it, so the topic ends here.  Between INSERT and answer the worker may have been faster:
-         * then the answer stands, too. */
+        /* All leave it, so the topic ends here.  The worker may have been faster than the answer to the
+         * INSERT: then its own stands. */
         list_init(&told);
         while ((i = list_first(&t->commands))) {
                 LIST_ENTRY(i, struct calculation_command, topic_link)->topic = NULL;
@@ -220,6 +220,8 @@ void calculation_answered(struct calculation_feed *f, const char *id, const char
                 struct calculation_command *c = LIST_ENTRY(i, struct calculation_command, topic_link);
 
                 list_remove(i);
+                if (c->phase == CALCULATION_SUBMITTING)
+                        s->counters.n_submitted++;
                 s->counters.n_told++;
                 calculation_show(c, json, n, true);
         }

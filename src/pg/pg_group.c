@@ -334,3 +334,8 @@ size_t pg_group_line_waiting(const struct pg_group_line *l)
 {
         return l->n_waiting;
 }
+
+bool pg_group_line_is_idle(const struct pg_group_line *l)
+{
+        return l->n_waiting == 0 && l->n_running == 0;
+}

@@ -51,6 +51,8 @@ int pg_group_line_new(struct pg_group_line **ret, sd_event *loop, struct pg_pool
 struct pg_group_line *pg_group_line_free(struct pg_group_line *l);
 /* How many members wait for their group. */
 size_t pg_group_line_waiting(const struct pg_group_line *l);
+/* Nothing waits and nothing is under way: who comes now is sent at the end of this turn, and alone. */
+bool pg_group_line_is_idle(const struct pg_group_line *l);
 
 /* What the item is written from stays until the call or the cancelling. deadline: CLOCK_MONOTONIC,
  * USEC_INFINITY for none. 0; -EBUSY: too many wait. */

@@ -126,5 +126,7 @@ void task_begin_leave_turn(struct task_call *c);
 /* task_later.c: what waits for its time. */
 int task_later_new(struct task_later **ret, struct task_worker *w);
 void task_later_poke(struct task_later *l);
+/* The bell's poke: soon, but not for each stroke. */
+void task_later_ring(struct task_later *l);
 void task_later_drain(struct task_later *l);
 struct task_later *task_later_free(struct task_later *l);

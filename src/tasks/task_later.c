@@ -18,6 +18,8 @@
 #define LOOK_MIN (10 * USEC_PER_MSEC)
 #define LOOK_MAX (15 * USEC_PER_SEC)
 #define LOOK_TIMEOUT (10 * USEC_PER_SEC)
+/* The bell says that something came, not what: under load it rings for each message of the queue. */
+#define RING_INTERVAL (100 * USEC_PER_MSEC)
 /* With the broker or the database away. */
 #define AGAIN (2 * USEC_PER_SEC)
 /* The daemon stays for what is due so soon: the sweep, which would wake it, comes once a minute. */
@@ -35,7 +37,8 @@ struct due_letter {
 struct task_later {
         struct task_worker *worker; /* borrowed */
         struct pg_query look;
-        struct loop_timer timer;
+        struct loop_timer timer, ring_timer;
+        usec_t looked_usec;  /* when the last look began */
         struct list letters; /* of due_letter, owned */
         bool is_looking, look_again, is_held, is_draining;
 };
@@ -170,12 +173,28 @@ void task_later_poke(struct task_later *l)
                 return;
         }
         l->is_looking = true;
+        l->looked_usec = clock_monotonic_usec();
+}
+
+static void on_ring_timer(struct loop_timer *t)
+{
+        task_later_poke(container_of(t, struct task_later, ring_timer));
+}
+
+void task_later_ring(struct task_later *l)
+{
+        usec_t now = clock_monotonic_usec(), next = usec_add(l->looked_usec, RING_INTERVAL);
+
+        if (!l->is_draining && !loop_timer_is_armed(&l->ring_timer))
+                (void)loop_timer_start(&l->ring_timer, service_loop(service_of(l)),
+                                       now < next ? next - now : 0, on_ring_timer);
 }
 
 void task_later_drain(struct task_later *l)
 {
         l->is_draining = true;
         loop_timer_stop(&l->timer);
+        loop_timer_stop(&l->ring_timer);
         hold(l, false);
 }
 
@@ -200,6 +219,7 @@ struct task_later *task_later_free(struct task_later *l)
                 letter_free(LIST_ENTRY(i, struct due_letter, link));
         pg_query_done(&l->look);
         loop_timer_done(&l->timer);
+        loop_timer_done(&l->ring_timer);
         hold(l, false);
         free(l);
         return NULL;

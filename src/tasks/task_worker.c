@@ -81,7 +81,7 @@ void task_worker_reload(struct task_worker *w, const struct tasks_conf *conf)
 
 void task_worker_ring(struct task_worker *w)
 {
-        task_later_poke(w->later);
+        task_later_ring(w->later);
 }
 
 void task_worker_drain(struct task_worker *w)

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from calculations import Client, Held, Rpc
+from metrics import metric
 from waiting import wait_for
 
 DONE = ("calculation", "NEW.state = 'done'")
@@ -209,6 +210,44 @@ def test_work_waits_for_a_worker(make_lonja):
     assert client.submit({"expression": "1+1"}, wait="60s").json()["state"] == "done"
     lonja.daemon("calculator").wait("inactive", 60)  # it left; the bell brings it back
     assert client.submit({"expression": "1+2"}, wait="60s").json()["result"]["value"] == "3"
+
+
+def overtake(lonja, expression, end):
+    """The answer to a calculation whose worker looked for the row, in vain, before `end` let the INSERT go or cut it."""
+    client = Client(lonja)
+    with Held(lonja, ("calculation", "true"), events="INSERT") as held:
+        since = lonja.psql("SELECT clock_timestamp()")
+        asked = client.background({"expression": expression}, wait="50s")
+        held.wait(1)
+        wait_for(lambda: lonja.psql(f"""
+            SELECT count(*) FROM pg_stat_activity
+            WHERE query LIKE '%calculation_finish_group%' AND state = 'idle' AND query_start > '{since}'""") != "0")
+        end(held)
+    return asked.result(60)
+
+
+def counters(lonja):
+    """(committed, sent again)"""
+    return tuple(metric(lonja.gateway_url, f"lonja_calculations_{name}_total") for name in ("submitted", "resent"))
+
+
+def test_a_worker_may_be_faster_than_the_commit(make_lonja):
+    lonja = make_lonja()
+    Client(lonja).submit({"expression": "1+1"}, wait="60s")
+    before = counters(lonja)
+    answer = overtake(lonja, "6*9", Held.unlock)
+    assert answer.status_code == 200 and answer.json()["result"]["value"] == "54"
+    after = counters(lonja)
+    assert after == (before[0] + 1, before[1])
+
+
+def test_a_message_whose_row_never_came_is_forgotten(make_lonja):
+    lonja = make_lonja()
+    Client(lonja).submit({"expression": "1+1"}, wait="60s")
+    assert overtake(lonja, "6*9", Held.cut).status_code == 503
+    assert lonja.psql("SELECT count(*) FROM calculation WHERE expression = '6*9'") == "0"
+    wait_for(lambda: lonja.rmq.n_messages("lonja.calculations", lonja.vhost) == 0)
+    assert Client(lonja).submit({"expression": "1+2"}, wait="60s").json()["result"]["value"] == "3"
 
 
 def test_the_gateway_dies_under_a_waiting_caller(make_lonja):

@@ -15,6 +15,8 @@ import urllib.parse
 import pytest
 import requests
 
+from metrics import metric
+
 
 @pytest.fixture(scope="module")
 def stack(bench, pg, rmq):
@@ -215,8 +217,7 @@ def test_careless_clients_leave_nothing_behind(stack, scale):
 
 
 def connections(stack):
-    text = requests.get(f"{stack.products_url}/metrics", timeout=20, headers={"Connection": "close"}).text
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("lonja_http_connections "))
+    return metric(stack.products_url, "lonja_http_connections")
 
 
 @pytest.mark.parametrize("door", ["http", "https", "admin"])

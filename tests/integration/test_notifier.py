@@ -13,6 +13,7 @@ import time
 import pytest
 import requests
 from live import TIMEOUT, RawSocket, Refused, Watcher, ws_url
+from metrics import metric
 from waiting import wait_for
 
 
@@ -26,11 +27,6 @@ def add_product(stack, **fields):
 
 def head(stack):
     return int(stack.psql("SELECT last FROM event_head").strip())
-
-
-def metric(stack, name):
-    text = requests.get(f"{stack.notifier_url}/metrics", timeout=TIMEOUT).text
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
 
 
 def curl(stack, path, *args):
@@ -248,7 +244,7 @@ def test_limits(make_lonja):
     first.send(b"\x03\xe8", opcode=8)
     assert first.receive_close()[0] == 1000
     first.wait_end()
-    wait_for(lambda: metric(lonja, "lonja_notifier_clients") == 1)
+    wait_for(lambda: metric(lonja.notifier_url, "lonja_notifier_clients") == 1)
     RawSocket(lonja).close()
     second.close()
 
@@ -316,7 +312,7 @@ def test_a_slow_client_is_told_and_costs_nothing(make_lonja):
     insert = ("INSERT INTO outbox (type, entity, version, data) SELECT 'test.large', i::text, 1, "
               "jsonb_build_object('text', repeat('x', 100000)) FROM generate_series(1, 100) i")
     total = 0
-    while metric(lonja, "lonja_notifier_slow_total") == 0:
+    while metric(lonja.notifier_url, "lonja_notifier_slow_total") == 0:
         unclosed = time.monotonic()
         assert total < 5000, "nothing was too much"
         lonja.psql(insert)
@@ -409,7 +405,7 @@ def test_without_a_broker(make_lonja):
     lonja = make_lonja(own_rmq=True)
     watcher = Watcher(lonja).ready()
     lonja.rmq.stop()
-    wait_for(lambda: metric(lonja, "lonja_broker_up") == 0)
+    wait_for(lambda: metric(lonja.notifier_url, "lonja_broker_up") == 0)
     code = add_product(lonja)["code"]
     watcher.wait(lambda w: w.events)
     assert watcher.events[0]["entity"] == code and watcher.codes == []

@@ -11,6 +11,7 @@ import requests
 
 import grpcs
 import h2raw
+from metrics import metric
 from records import Publisher, Records
 from rpcprobe import PATIENCE, status_of
 from waiting import wait_for
@@ -51,8 +52,7 @@ class Door:
                         " '{message}')")
 
     def metric(self, name):
-        text = requests.get(f"{self.lonja.gateway_url}/metrics", timeout=PATIENCE).text
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+        return metric(self.lonja.gateway_url, name)
 
     def wait_watches(self, n):
         wait_for(lambda: self.metric("lonja_record_watches") == n, what=f"{n} watches")

@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	%D%/h2raw.py \
 	%D%/holder.py \
 	%D%/live.py \
+	%D%/metrics.py \
 	%D%/postgres.py \
 	%D%/probe.py \
 	%D%/process.py \
