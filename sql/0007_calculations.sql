@@ -72,7 +72,7 @@ BEGIN
 END $$;
 
 -- Gives an unfinished calculation its final state, or 'expired' when its deadline has passed.  Returns it as it is
--- then, whoever ended it; NULL when there is none.
+-- then, whoever ended it; NULL when there is none, or when it was committed this very moment, after the look for it.
 CREATE FUNCTION calculation_finish(p_id text, p_state text, p_result text, p_error text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -87,7 +87,7 @@ BEGIN
     WHERE id = p_id AND state IN ('queued', 'running')
     RETURNING * INTO c;
     IF NOT FOUND THEN
-        RETURN (SELECT calculation_json(k) FROM calculation k WHERE id = p_id);
+        RETURN (SELECT calculation_json(k) FROM calculation k WHERE id = p_id AND state NOT IN ('queued', 'running'));
     END IF;
     json := calculation_json(c);
     INSERT INTO outbox (type, entity, version, data, request_id)
