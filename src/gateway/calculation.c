@@ -32,11 +32,6 @@ bool calculation_id_is_valid(const char *id)
         return n == CALCULATION_ID_SIZE - 1 && id[n] == '\0';
 }
 
-static void on_feed_up(struct calculation_feed *f)
-{
-        calculation_sweep_poke(&container_of(f, struct calculations, feed)->sweep);
-}
-
 /* ---- Commands ---- */
 
 static void begin(struct calculation_command *c, struct calculations *s, usec_t until_usec,
@@ -154,16 +149,62 @@ static int submit_kept(struct calculation_command *c)
         return r;
 }
 
-static int submit_transient(struct calculation_command *c)
+static int send_transient(struct calculation_command *c)
 {
-        struct calculations *s = c->calculations;
-        int r;
+        int r = send_letter(c);
 
-        r = send_letter(c);
         if (r < 0)
                 return r;
-        s->counters.n_transient++;
-        return calculation_arm(c);
+        c->is_sent = true;
+        c->calculations->counters.n_transient++;
+        return 0;
+}
+
+/* Who woke us came before the broker could answer us: the message goes when it has. */
+static int submit_transient(struct calculation_command *c)
+{
+        const struct calculation_feed *f = &c->calculations->feed;
+        int r = 0;
+
+        if (calculation_feed_can_ask(f) || !calculation_feed_is_starting(f))
+                r = send_transient(c);
+        return r < 0 ? r : calculation_arm(c);
+}
+
+static void send_unsent(struct calculations *s)
+{
+        struct list unsent;
+        struct list_link *i;
+
+        list_init(&unsent);
+        LIST_FOREACH_SAFE (j, &s->commands) {
+                struct calculation_command *c = LIST_ENTRY(j, struct calculation_command, link);
+
+                if (c->is_kept || c->is_sent || c->phase != CALCULATION_WAITING)
+                        continue;
+                list_remove(j);
+                list_append(&unsent, j);
+        }
+        while ((i = list_first(&unsent))) {
+                struct calculation_command *c = LIST_ENTRY(i, struct calculation_command, link);
+                int r;
+
+                list_remove(i);
+                list_append(&s->commands, i);
+                r = send_transient(c);
+                if (r < 0)
+                        calculation_fail(c, r);
+        }
+}
+
+static void on_feed_changed(struct calculation_feed *f)
+{
+        struct calculations *s = container_of(f, struct calculations, feed);
+
+        if (!calculation_feed_is_starting(f))
+                send_unsent(s);
+        if (calculation_feed_can_send(f))
+                calculation_sweep_poke(&s->sweep);
 }
 
 int calculation_submit(struct calculation_command *c, struct calculations *s,
@@ -288,7 +329,7 @@ int calculations_new(struct calculations **ret, struct service *service, struct 
         s->context = context;
         s->feed.answered = calculation_answered;
         s->feed.failed = calculation_failed;
-        s->feed.up = on_feed_up;
+        s->feed.changed = on_feed_changed;
         map_init(&s->topics);
         list_init(&s->commands);
         r = pg_group_line_new(&s->submissions, service_loop(service), pool, &calculation_store_submit, NULL);

@@ -41,12 +41,19 @@ static void on_delivered(struct mq_consumer *consumer, const struct mq_delivery 
                 f->answered(f, d->correlation_id, d->body, d->body_size);
 }
 
+static void on_started(struct mq_consumer *consumer)
+{
+        struct calculation_feed *f = container_of(consumer, struct calculation_feed, consumer);
+
+        f->changed(f);
+}
+
 static void on_changed(struct mq_link_watch *w, bool is_up)
 {
         struct calculation_feed *f = container_of(w, struct calculation_feed, watch);
 
-        if (is_up)
-                f->up(f);
+        (void)is_up;
+        f->changed(f);
 }
 
 static void letter_free(struct letter *l)
@@ -113,6 +120,16 @@ bool calculation_feed_can_send(const struct calculation_feed *f)
         return mq_link_can_publish(f->link);
 }
 
+bool calculation_feed_can_ask(const struct calculation_feed *f)
+{
+        return mq_link_can_publish(f->link) && *mq_consumer_queue(&f->consumer);
+}
+
+bool calculation_feed_is_starting(const struct calculation_feed *f)
+{
+        return mq_link_is_starting(f->link) || (mq_link_is_up(f->link) && !*mq_consumer_queue(&f->consumer));
+}
+
 int calculation_feed_send(struct calculation_feed *f, const struct calculation_letter *content)
 {
         struct letter *l;
@@ -140,6 +157,7 @@ int calculation_feed_open(struct calculation_feed *f, struct service *service, c
 
         f->service = service;
         f->consumer.delivered = on_delivered;
+        f->consumer.started = on_started;
         f->watch.changed = on_changed;
         list_init(&f->letters);
         r = mq_link_new(&f->link, service_loop(service), broker, &topology, true, &f->watch);

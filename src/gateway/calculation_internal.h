@@ -21,7 +21,7 @@ struct calculation_feed {
         /* An answer to the message of this id, or the message did not reach the broker. */
         void (*answered)(struct calculation_feed *f, const char *id, const char *json, size_t n);
         void (*failed)(struct calculation_feed *f, const char *id, int status);
-        void (*up)(struct calculation_feed *f); /* the broker is there again */
+        void (*changed)(struct calculation_feed *f); /* the broker is there again, or is not */
 };
 
 struct calculation_letter {
@@ -33,6 +33,10 @@ struct calculation_letter {
 int calculation_feed_open(struct calculation_feed *f, struct service *service, const struct mq_conf *broker);
 void calculation_feed_close(struct calculation_feed *f);
 bool calculation_feed_can_send(const struct calculation_feed *f);
+/* ... and answers find the way back. */
+bool calculation_feed_can_ask(const struct calculation_feed *f);
+/* Nobody knows yet whether the broker is there; changed() follows. */
+bool calculation_feed_is_starting(const struct calculation_feed *f);
 /* 0: on its way, failed() may follow; -errno: not. */
 int calculation_feed_send(struct calculation_feed *f, const struct calculation_letter *l);
 

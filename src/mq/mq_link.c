@@ -208,6 +208,11 @@ bool mq_link_is_up(const struct mq_link *l)
         return l->publish_up && (!l->receiver || l->consume_up);
 }
 
+bool mq_link_is_starting(const struct mq_link *l)
+{
+        return l->told == MQ_TOLD_NOTHING;
+}
+
 bool mq_link_can_publish(const struct mq_link *l)
 {
         return l->publish_up;

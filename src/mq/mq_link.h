@@ -77,6 +77,8 @@ void mq_link_watch_remove(struct mq_link_watch *w);
 struct mq_link *mq_link_free(struct mq_link *l);
 DEFINE_FREEP(struct mq_link, mq_link_free)
 bool mq_link_is_up(const struct mq_link *l);
+/* Its first attempt is under way; the watches will hear how it ended. */
+bool mq_link_is_starting(const struct mq_link *l);
 /* The publishing half alone. */
 bool mq_link_can_publish(const struct mq_link *l);
 /* Why it is down, for people ("" when up). */

@@ -194,6 +194,8 @@ def test_the_broker_is_away(make_lonja):
     made = [client.submit({"expression": f"{i}+1"}) for i in range(5)]
     assert [m.status_code for m in made] == [202] * 5 and made[0].json()["state"] == "queued"
     assert client.submit({"expression": "1", "durable": False}, wait="2s").status_code in (503, 504)
+    lonja.daemon("gateway").restart()
+    assert Client(lonja).submit({"expression": "1", "durable": False}, wait="60s").status_code == 503
     lonja.rmq.start()
     for i, m in enumerate(made):
         answer = wait_for(lambda m=m: final(client.get(m.json()["id"], wait="10s").json()), 120)
@@ -210,6 +212,14 @@ def test_work_waits_for_a_worker(make_lonja):
     assert client.submit({"expression": "1+1"}, wait="60s").json()["state"] == "done"
     lonja.daemon("calculator").wait("inactive", 60)  # it left; the bell brings it back
     assert client.submit({"expression": "1+2"}, wait="60s").json()["result"]["value"] == "3"
+
+
+def test_what_is_not_kept_may_wake_the_gateway(make_lonja):
+    lonja = make_lonja()
+    for n in range(3):
+        answer = Client(lonja).submit({"expression": f"{n}+1", "durable": False}, wait="60s")
+        assert answer.status_code == 200 and answer.json()["result"]["value"] == str(n + 1), answer.text
+        lonja.daemon("gateway").stop()
 
 
 def overtake(lonja, expression, end):
