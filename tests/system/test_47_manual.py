@@ -10,7 +10,19 @@ import pytest
 import requests
 
 from certificates import Authority
-from manual import displays, section
+from manual import displays, edit, revert, section
+
+HERE, STRANGER = "192.0.2.10", "198.51.100.77"  # the manual's example, and somebody outside it
+
+
+@pytest.fixture
+def addresses(host):
+    """This host on two networks."""
+    for address in (HERE, STRANGER):
+        host.run("ip", "address", "add", f"{address}/24", "dev", "lo")
+    yield
+    for address in (HERE, STRANGER):
+        host.run("ip", "address", "del", f"{address}/24", "dev", "lo")
 
 
 def test_first_steps(host, lonja):
@@ -56,6 +68,29 @@ def test_the_ports_are_told(host, lonja):
                     if unit.streams and ":" in unit.streams[0] and "@." not in name}
 
 
+def ping(door, source):
+    with socket.create_connection(door, timeout=5, source_address=(source, 0)) as device:
+        device.settimeout(60)
+        device.sendall(b"PING++{}+\n")
+        return device.recv(100)
+
+
+def test_opening_a_door(host, lonja, addresses):
+    """a door beyond this host lets in the network that it names, and nobody else"""
+    _, drop_in, restart = displays(host, "OPENING A DOOR BEYOND THIS HOST")
+    unit = "lonja-bridge.socket"
+    try:
+        edit(host, unit, drop_in)
+        host.sh(restart)
+        assert ping((HERE, 5000), HERE).startswith(b"JSON+PONG+")
+        with pytest.raises(TimeoutError):
+            ping((HERE, 5000), STRANGER)
+    finally:
+        revert(host, unit)
+        host.sh(restart)
+    assert ping(("127.0.0.1", 5000), "127.0.0.1").startswith(b"JSON+PONG+")
+
+
 def serial_of(address, authority):
     context = ssl.create_default_context(cafile=authority.file)
     with socket.create_connection(address, timeout=120) as plain, context.wrap_socket(plain, server_hostname=address[0]) as s:
@@ -95,3 +130,38 @@ def test_more_in_the_journal(host, lonja, began):
         host.sh(f"set -e\n{more}")
         lonja.ask("GET", "/api/products")
         host.wait(lambda: any(e.get("PRIORITY") == "7" for e in host.journal("-u", "lonja-products", since=began)), "a line")
+
+
+def listeners(host):
+    """{port: addresses} of the ports that RabbitMQ's package opens."""
+    found = {}
+    for line in host.sh("ss -Hltn").splitlines():
+        address, _, port = line.split()[3].rpartition(":")
+        if port in ("4369", "5672", "25672"):
+            found.setdefault(port, set()).add(address)
+    return found
+
+
+def restart_broker(host):
+    host.sh("systemctl stop rabbitmq-server; systemctl stop epmd.service; systemctl restart epmd.socket &&"
+            " systemctl start rabbitmq-server && rabbitmqctl -q await_startup", timeout=600)
+
+
+def test_the_broker_stays_at_home(host, lonja):
+    """RabbitMQ, as the manual tells, listens on this host only"""
+    plain, environment, epmd = displays(host, "PORTS")
+    files = {"/etc/rabbitmq/rabbitmq.conf": plain, "/etc/rabbitmq/rabbitmq-env.conf": environment}
+    before = {path: host.sh(f"cat {path} 2>/dev/null || :") for path in files}
+    try:
+        for path, text in files.items():
+            host.write(path, f"{before[path]}\n{text}")
+        edit(host, "epmd.socket", epmd)
+        restart_broker(host)
+        host.run("lonja", "setup", timeout=600)
+        assert listeners(host) == {port: {"127.0.0.1"} for port in ("4369", "5672", "25672")}
+        host.wait(lambda: lonja.ask("GET", "/readyz").json()["status"] == "ok", "the daemon is connected again")
+    finally:
+        revert(host, "epmd.socket")
+        for path, text in before.items():
+            host.write(path, f"{text}\n" if text else "")
+        restart_broker(host)
