@@ -36,8 +36,7 @@ static int open_input(const char *text)
         return TAKE_FD(fd);
 }
 
-/* In the child. */
-static int become(const struct passwd *user)
+int cli_become(const struct passwd *user)
 {
         if (!user)
                 return 0;
@@ -52,7 +51,7 @@ static int become(const struct passwd *user)
 static _Noreturn void exec_child(const struct cli_child *c, const struct passwd *user, int in, int out,
                                  int err)
 {
-        if (setsid() < 0 || become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || chdir("/") < 0 ||
+        if (setsid() < 0 || cli_become(user) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || chdir("/") < 0 ||
             dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
                 _exit(EXIT_FAILURE);
         (void)setenv("LC_ALL", "C.UTF-8", 1);

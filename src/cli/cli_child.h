@@ -5,6 +5,8 @@
 /* Running another program to its end, with a limit. Secrets go to its standard input, never into its
  * arguments, which everybody can read. */
 
+#include <pwd.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 
@@ -18,3 +20,7 @@ struct cli_child {
 /* The exit status (128 + signal when killed); -ENOENT: there is no such program; -ETIME; -errno. Both buffers
  * are appended to and NUL-terminated. */
 int cli_child_run(const struct cli_child *c, struct buf *output, struct buf *errors);
+
+/* Gives root up for good, $HOME with it: libpq looks there for certificates. NULL: stays as it is. 0 or
+ * -errno. */
+int cli_become(const struct passwd *user);

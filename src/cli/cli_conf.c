@@ -3,7 +3,6 @@
 #include "cli/cli_conf.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "cli/cli_child.h"
 #include "cli/cli_secret.h"
 #include "service/conf.h"
 
@@ -63,20 +63,10 @@ static int apply_secrets(struct cli_conf *conf, const struct cli *cli)
         return 0;
 }
 
+/* Where there is such a user: without it Lonja is not installed as a package here. */
 static int become_daemon_user(void)
 {
-        const struct passwd *user;
-
-        if (geteuid() != 0)
-                return 0;
-        user = getpwnam(DAEMON_USER);
-        if (!user) /* Lonja is not installed as a package here */
-                return 0;
-        if (initgroups(user->pw_name, user->pw_gid) < 0 ||
-            setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-            setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-                return -errno;
-        return 0;
+        return geteuid() == 0 ? cli_become(getpwnam(DAEMON_USER)) : 0;
 }
 
 int cli_conf_load(struct cli_conf *conf, const struct cli *cli)
