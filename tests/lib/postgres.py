@@ -54,11 +54,6 @@ class Sessions:
         else:
             self.idle[conninfo].append(session)
 
-    def close(self):
-        for idle in self.idle.values():
-            while idle:
-                idle.pop().close()
-
 
 class Postgres(Server):
     """`fsync` is for benches: kill -9 of the processes loses nothing without it, the kernel keeps the pages.
