@@ -231,7 +231,8 @@ def overtake(lonja, expression, end):
         held.wait(1)
         wait_for(lambda: lonja.psql(f"""
             SELECT count(*) FROM pg_stat_activity
-            WHERE usename = 'lonja' AND query LIKE '%calculation_finish_group%' AND state = 'idle' AND query_start > '{since}'""") != "0")
+            WHERE usename = 'lonja' AND query LIKE '%calculation_finish_group%' AND state = 'idle'
+                  AND query_start > '{since}'""") != "0")
         end(held)
     return asked.result(60)
 

@@ -3,8 +3,9 @@
 """kill -9 of gateway, calculator, RabbitMQ and PostgreSQL at random while calculations are asked for.
 
 Senders repeat each submission until it is acknowledged, half of them with an Idempotency-Key; what they were told is an
-independent ledger.  Without a key a message may overtake its commit.  Afterwards each acknowledged calculation has exactly one final state, a value or a typed error, which never
-changed and of which there is exactly one event.  LONJA_SEED repeats a run."""
+independent ledger.  Without a key a message may overtake its commit.  Afterwards each acknowledged calculation has
+exactly one final state, a value or a typed error, which never changed and of which there is exactly one event.
+LONJA_SEED repeats a run."""
 
 import collections
 import http.client

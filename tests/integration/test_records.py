@@ -157,7 +157,7 @@ def test_what_waits_in_the_outbox_comes_first(records):
     add = f"SELECT total FROM record_add('{item}', '{{message}}')"
     waiting = "SELECT coalesce(string_agg(type, ',' ORDER BY id), 'nothing') FROM outbox"
     before = "INSERT INTO outbox (type, entity, version, data) VALUES ('product.created', 'x', 1, '{}')"
-    # Nobody else may sequence or add meanwhile.
+    # Nobody else may sequence or add meanwhile; the session ends with its transaction open, so nothing of it stays.
     say = lambda sql: records.lonja.psql(f"BEGIN; SELECT FROM event_head FOR UPDATE; {sql}").split()
     wait_for(lambda: records.lonja.psql(waiting).strip() == "nothing", what="an empty outbox")
     assert say(f"{add}; {waiting}")[-1] == "nothing"
