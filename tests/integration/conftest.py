@@ -8,6 +8,7 @@
 
 import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,7 +29,11 @@ DISASTERS = re.compile(
     r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|Assertion .* failed|"
     r"exit -(?:4|6|7|8|11)\b|watchdog timeout|trigger limit")
 
+# A daemon that its watchdog ends says where it was.
+os.environ.setdefault("ASAN_OPTIONS", "handle_abort=1")
 LONG = os.environ.get("LONJA_LONG") == "1"
+# What chance decides in the whole run.
+SEED = int(os.environ.get("LONJA_SEED") or random.randrange(1, 1 << 30))
 # No test waits for ever: one that hangs fails by name and the run goes on.  @pytest.mark.limit(SECONDS) asks for more.
 LIMIT_SEC = 3600 if LONG else 240
 
@@ -64,6 +69,13 @@ def pytest_runtest_call(item):
 def scale():
     """scale(few, many): the count for a quick run and for ./dev test --long."""
     return lambda few, many: many if LONG else few
+
+
+@pytest.fixture
+def seed():
+    """LONJA_SEED=, which repeats a run; shown with a failure."""
+    print(f"LONJA_SEED={SEED}")
+    return SEED
 
 
 class Bench:

@@ -4,7 +4,6 @@
 
 import concurrent.futures
 import json
-import os
 import random
 
 import pytest
@@ -13,13 +12,10 @@ import grpcs
 from arithmetic import Case
 from calculations import Client, Rpc
 
-SEED = int(os.environ.get("LONJA_SEED", random.randrange(10**9)))
-
 
 @pytest.fixture
-def cases(scale):
-    print(f"LONJA_SEED={SEED}")
-    source = random.Random(SEED)
+def cases(scale, seed):
+    source = random.Random(seed)
     return [Case(source) for _ in range(scale(150, 10000))]
 
 

@@ -10,7 +10,6 @@ LONJA_SEED repeats a run."""
 import collections
 import http.client
 import json
-import os
 import random
 import threading
 import time
@@ -145,8 +144,6 @@ class Run:
 
 
 @pytest.mark.limit(4 * 3600)
-@pytest.mark.parametrize("seed", [int(os.environ.get("LONJA_SEED", 0)) or random.randrange(1, 1 << 30)],
-                         ids=lambda seed: f"seed={seed}")
 def test_each_has_exactly_one_end(make_lonja, scale, seed, capsys):
     stack = make_lonja(own_pg=True, own_rmq=True, sweep_sec=5,
                        pg_options={"settings": {"synchronous_commit": "on"}})

@@ -9,7 +9,6 @@ and devices must tell one story.  LONJA_SEED repeats a run."""
 
 import collections
 import json
-import os
 import random
 import socket
 import threading
@@ -298,8 +297,6 @@ def compare(run):
     return ledger
 
 
-@pytest.mark.parametrize("seed", [int(os.environ.get("LONJA_SEED", 0)) or random.randrange(1, 1 << 30)],
-                         ids=lambda seed: f"seed={seed}")
 def test_nothing_acknowledged_is_lost(make_lonja, scale, seed, capsys):
     stack = make_lonja(own_pg=True, own_rmq=True, pg_options={"settings": {"synchronous_commit": "on"}})
     assert stack.psql("SHOW synchronous_commit") == "on"

@@ -10,7 +10,6 @@ repeated with LONJA_SEED=."""
 
 import collections
 import logging
-import os
 import random
 import threading
 import time
@@ -238,8 +237,6 @@ def test_everybody_hears_each_record_once_and_in_order(make_run, scale, capsys):
 
 
 @pytest.mark.limit(900)
-@pytest.mark.parametrize("seed", [int(os.environ.get("LONJA_SEED", 0)) or random.randrange(1, 1 << 30)],
-                         ids=lambda seed: f"seed={seed}")
 def test_no_acknowledged_record_is_lost_or_counted_twice(make_run, scale, seed, capsys):
     started = time.monotonic()
     run = make_run(seed, own_pg=True, own_rmq=True, pg_options={"settings": {"synchronous_commit": "on"}})

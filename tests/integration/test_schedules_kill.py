@@ -34,9 +34,7 @@ def trio(make_lonja, bench):
 
 
 @pytest.fixture
-def chance():
-    seed = int(os.environ.get("LONJA_SEED") or random.randrange(1 << 30))
-    print(f"LONJA_SEED={seed}")
+def chance(seed):
     return random.Random(seed)
 
 
