@@ -16,6 +16,7 @@ import holder
 import units
 from process import Process
 from stack import SOURCE
+from waiting import wait_for
 
 DAEMON = """\
 #!/usr/bin/python3
@@ -142,9 +143,8 @@ def test_restarts_after_a_crash_without_a_knock(echo):
     pid = echo.wait("active")["pid"]
     before = time.monotonic()
     os.kill(pid, 9)
-    echo.wait("waiting")
-    again = echo.wait("active")
-    assert again["pid"] != pid and again["crashes"] == 1
+    wait_for(lambda: echo.state()["crashes"] == 1)
+    assert echo.wait("active")["pid"] != pid
     assert time.monotonic() - before >= 0.5
 
 

@@ -472,13 +472,16 @@ class Holder:
     # Control: one line of JSON in, one out
 
     def _open_control(self):
+        """Whoever sees the socket can connect to it."""
         path = os.path.join(self.options.runtime_dir, CONTROL_NAME)
-        if os.path.exists(path):
-            os.unlink(path)
+        new = f"{path}.new"
+        if os.path.exists(new):
+            os.unlink(new)
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self.control.bind(path)
-        os.chmod(path, 0o600)
+        self.control.bind(new)
+        os.chmod(new, 0o600)
         self.control.listen(16)
+        os.rename(new, path)
         self.watch(self.control.fileno(), self._on_control)
 
     def _on_control(self):

@@ -73,6 +73,7 @@ class RabbitMQ(Server):
         ])
         self._spawn([os.path.join(home(), "sbin/rabbitmq-server")], env=env, cwd=self.directory)
         self._wait_ready(self._is_ready)
+        self.eval("rabbit:await_startup()")  # rabbitmqctl refuses until then
 
     def _make(self):
         self.port, self.dist_port, self.password = free_port(), free_port(), secrets.token_urlsafe(12)

@@ -177,10 +177,13 @@ static void no_server(struct live *l)
         pg_query_done(&q.q);
 }
 
+static enum pg_state told;
+
 static void on_state(struct pg_pool_watch *w, enum pg_state state)
 {
         const char *const names[] = {"down", "up", "pending", "too-new"};
 
+        told = state;
         live_say(names[state]);
 }
 
@@ -192,14 +195,18 @@ static void schema_pending(struct live *l)
 
         l->watch.changed = on_state;
         live_new_pool(l);
+        live_submit(l, &late, &one, PG_LANE_READ, 7, &n, live_in(30 * USEC_PER_SEC));
+        while (pg_pool_state(l->pool) != PG_SCHEMA_PENDING)
+                CHECK(sd_event_run(l->loop, USEC_PER_SEC) >= 0);
         live_submit(l, &early, &one, PG_LANE_READ, 1, &n, live_in(300 * USEC_PER_MSEC));
         live_run_until(l, &n, 1);
         CHECK_INT(early.q.status, -ESTALE);
-        live_submit(l, &late, &one, PG_LANE_READ, 7, &n, live_in(30 * USEC_PER_SEC));
         live_say("waiting");
         live_run_until(l, &n, 2);
         CHECK_INT(late.q.status, 0);
         CHECK_INT(pg_pool_state(l->pool), PG_UP);
+        while (told != PG_UP) /* after the answers */
+                CHECK(sd_event_run(l->loop, USEC_PER_SEC) >= 0);
         pg_query_done(&early.q);
         pg_query_done(&late.q);
 }
