@@ -171,6 +171,16 @@ static void pause_job(struct job *j, usec_t delay)
                 job_requeue(j);
 }
 
+static void await_row(struct job *j)
+{
+        if (j->n_absent < ABSENT_MAX) {
+                pause_job(j, ABSENT_PAUSE_USEC << j->n_absent++);
+        } else {
+                log_debug("Calculation %s is not in the database", j->id);
+                job_recorded(j, NULL, 0);
+        }
+}
+
 static void on_recorded(struct pg_member *m, const struct pg_query *q, size_t row)
 {
         struct job *j = container_of(m, struct job, record);
@@ -180,11 +190,8 @@ static void on_recorded(struct pg_member *m, const struct pg_query *q, size_t ro
         } else if (q->status < 0) {
                 log_debug("Cannot record calculation %s: %s", j->id, q->error);
                 pause_job(j, PAUSE_USEC);
-        } else if (pg_row_is_null(q, row, 0) && j->n_absent < ABSENT_MAX) {
-                pause_job(j, ABSENT_PAUSE_USEC << j->n_absent++);
         } else if (pg_row_is_null(q, row, 0)) {
-                log_debug("Calculation %s is not in the database", j->id);
-                job_recorded(j, NULL, 0);
+                await_row(j);
         } else {
                 log_recorded(j);
                 job_recorded(j, pg_row_text(q, row, 0), pg_row_size(q, row, 0));
