@@ -552,35 +552,38 @@ END $$;
 
 -- What is to be sent and nobody is sending: new (run, backfill, queue), left by a scheduler that is gone, or failed
 -- before.  On the way, what nobody needs to wait for any longer is closed.  Each selection follows an index of its own,
--- as the ledger is long, and passes over what others have locked.
+-- as the ledger is long.  It locks schedules before firings, as all others do, and passes over what they have locked:
+-- the next call finds it.
 CREATE FUNCTION firing_take(p_lease float8, p_limit int) RETURNS SETOF firing_order LANGUAGE plpgsql AS $$
 DECLARE
-    v_now timestamptz := scheduler_now();
-    freed text[];
-BEGIN
-    WITH old AS (
+    v_now      timestamptz := scheduler_now();
+    unanswered uuid[] := ARRAY(
         SELECT task_id FROM firing WHERE state IN ('sent', 'started') AND answer_by <= v_now
-        ORDER BY answer_by LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
-    ), closed AS (
-        UPDATE firing f SET state = 'unanswered', finished_at = v_now, error = 'no result came within the timeout'
-        FROM old WHERE f.task_id = old.task_id RETURNING f.schedule
-    )
-    SELECT array_agg(DISTINCT schedule) INTO freed FROM closed;
-    WITH old AS (
+        ORDER BY answer_by LIMIT p_limit);
+    unsent     uuid[] := ARRAY(
         SELECT task_id FROM firing WHERE state = 'pending' AND send_at <= v_now AND expires_at <= v_now
-        ORDER BY expires_at LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
-    ), closed AS (
-        UPDATE firing f SET state = 'expired', finished_at = v_now, error = coalesce(error, 'it was not sent in time')
-        FROM old WHERE f.task_id = old.task_id RETURNING f.schedule
-    )
-    SELECT freed || array_agg(DISTINCT schedule) INTO freed FROM closed;
+        ORDER BY expires_at LIMIT p_limit);
     -- also those whose turn was overlooked: a waiting one whose predecessor ended in the very moment
-    SELECT coalesce(freed, '{}') || array_agg(DISTINCT schedule) INTO freed FROM firing WHERE state = 'waiting';
-    PERFORM FROM schedule WHERE name = ANY (freed) ORDER BY name FOR NO KEY UPDATE;
-    PERFORM firing_promote(freed);
+    locked     text[] := ARRAY(
+        SELECT name FROM schedule
+        WHERE name IN (SELECT schedule FROM firing WHERE task_id = ANY (unanswered || unsent)
+                       UNION SELECT schedule FROM firing WHERE state = 'waiting')
+        ORDER BY name FOR NO KEY UPDATE SKIP LOCKED);
+BEGIN
+    UPDATE firing SET state = 'unanswered', finished_at = v_now, error = 'no result came within the timeout'
+    WHERE task_id IN (
+        SELECT task_id FROM firing
+        WHERE task_id = ANY (unanswered) AND schedule = ANY (locked) AND state IN ('sent', 'started') AND answer_by <= v_now
+        FOR NO KEY UPDATE SKIP LOCKED);
+    UPDATE firing SET state = 'expired', finished_at = v_now, error = coalesce(error, 'it was not sent in time')
+    WHERE task_id IN (
+        SELECT task_id FROM firing
+        WHERE task_id = ANY (unsent) AND schedule = ANY (locked) AND state = 'pending' AND send_at <= v_now
+        FOR NO KEY UPDATE SKIP LOCKED);
+    PERFORM firing_promote(locked);
     RETURN QUERY
     WITH mine AS (
-        SELECT task_id FROM firing WHERE state = 'pending' AND send_at <= v_now
+        SELECT task_id FROM firing WHERE state = 'pending' AND send_at <= v_now AND coalesce(expires_at > v_now, true)
         ORDER BY send_at LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE firing f SET send_at = v_now + make_interval(secs => p_lease)

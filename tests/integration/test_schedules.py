@@ -6,10 +6,11 @@ import json
 import os
 
 import pika
+import psycopg2
 import pytest
 import requests
 
-from schedules import Client, Queue
+from schedules import Client, Queue, count
 from waiting import wait_for
 
 
@@ -179,6 +180,31 @@ def test_overlap(client, queue):
         client("DELETE", f"/{name}", 204)
     rest = [f["state"] for f in client.firings("line")] if client("GET", "/line").status_code == 200 else []
     assert "waiting" not in rest
+
+
+def test_no_answer(lonja, client, queue):
+    """What nobody answers within its timeout is closed, and the next in line has its turn. Whoever holds a schedule holds up
+    its firings, not those of others."""
+    q, other = queue("q.mute"), queue("q.neighbour")
+    client.make("mute", every="1s", overlap="queue", timeout="2s")
+    first = q.get()[0].correlation_id
+    wait_for(lambda: client.firings("mute", state="waiting"))
+    with psycopg2.connect(lonja.database) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT FROM schedule WHERE name = 'mute' FOR UPDATE")
+        wait_for(lambda: count(lonja, "task_id = %s AND answer_by < scheduler_now()", first))
+        client.make("neighbour", every="1s")
+        other.get()
+        client("POST", "/neighbour:run", 202)
+        wait_for(lambda: client.firings("neighbour", state="sent", kind="run"))
+        assert count(lonja, "task_id = %s AND state = 'sent'", first) == 1
+    second = q.get()[0].correlation_id
+    firings = {f["task_id"]: f for f in client.firings("mute")}
+    assert firings[first]["state"] == "unanswered"
+    assert firings[first]["error"] == "no result came within the timeout"
+    assert firings[second]["nominal_time"] == min(f["nominal_time"] for f in firings.values()
+                                                 if f["nominal_time"] > firings[first]["nominal_time"])
+    for name in ("mute", "neighbour"):
+        client("DELETE", f"/{name}", 204)
 
 
 def test_backfill(client, queue):
