@@ -5,6 +5,7 @@
 A container is systemd-nspawn over an overlay of the base tree. It shares the network of this process, which the caller
 has put into a namespace of its own (./dev system-test), so that clients here reach 127.0.0.1 there and nothing leaves."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -60,6 +61,19 @@ class Host:
 
     def remove(self, path):
         os.unlink(self.path(path))
+
+    @contextlib.contextmanager
+    def kept(self, *paths):
+        """These files end as they are now, or are gone if they are not there."""
+        before = {path: self.read(path) if os.path.exists(self.path(path)) else None for path in paths}
+        try:
+            yield
+        finally:
+            for path, text in before.items():
+                if text is not None:
+                    self.write(path, text)
+                elif os.path.exists(self.path(path)):
+                    self.remove(path)
 
     def wait(self, condition, what, seconds=PATIENCE_SEC):
         """Until condition() is true; its value."""

@@ -21,5 +21,6 @@ EXTRA_DIST += \
 	%D%/test_60_trouble.py \
 	%D%/test_70_reboot.py \
 	%D%/test_80_upgrade.py \
+	%D%/test_85_elsewhere.py \
 	%D%/test_90_cost.py \
 	$(NULL)

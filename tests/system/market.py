@@ -100,7 +100,7 @@ class Market:
     def _forget(self):
         self.__dict__.pop("daemons", None)
         self.__dict__.pop("unit_files", None)
-        self._token = None
+        self.forget_session()
 
     def ensure_well(self):
         if self.version is None:
@@ -154,6 +154,10 @@ class Market:
             assert answer.status_code in (200, 201), answer.text
             self._token = answer.json()["token"]
         return self._token
+
+    def forget_session(self):
+        """The next one is made in the database that is used now."""
+        self._token = None
 
     def ask(self, method, path, *, word="products", headers=None, **options):
         headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}

@@ -151,17 +151,14 @@ def test_the_broker_stays_at_home(host, lonja):
     """RabbitMQ, as the manual tells, listens on this host only"""
     plain, environment, epmd = displays(host, "PORTS")
     files = {"/etc/rabbitmq/rabbitmq.conf": plain, "/etc/rabbitmq/rabbitmq-env.conf": environment}
-    before = {path: host.sh(f"cat {path} 2>/dev/null || :") for path in files}
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(restart_broker, host)
+        undo.enter_context(host.kept(*files))
+        undo.callback(revert, host, "epmd.socket")
         for path, text in files.items():
-            host.write(path, f"{before[path]}\n{text}")
+            host.write(path, host.sh(f"cat {path} 2>/dev/null || :") + f"\n{text}")
         edit(host, "epmd.socket", epmd)
         restart_broker(host)
         host.run("lonja", "setup", timeout=600)
         assert listeners(host) == {port: {"127.0.0.1"} for port in ("4369", "5672", "25672")}
         host.wait(lambda: lonja.ask("GET", "/readyz").json()["status"] == "ok", "the daemon is connected again")
-    finally:
-        revert(host, "epmd.socket")
-        for path, text in before.items():
-            host.write(path, f"{text}\n" if text else "")
-        restart_broker(host)
