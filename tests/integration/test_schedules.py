@@ -4,6 +4,7 @@
 
 import json
 import os
+import subprocess
 
 import pika
 import psycopg2
@@ -289,6 +290,37 @@ def test_files(make_lonja):
     os.unlink(os.path.join(folder, "nightly.conf"))
     daemon.signal("HUP")
     wait_for(lambda: client("GET", "/nightly").status_code == 404)
+
+
+def test_files_that_cannot_be(make_lonja):
+    """A name made by hand stays what it is; --check tells every fault of every file, and a reload that finds one changes
+    nothing."""
+    lonja = make_lonja()
+    client = Client(lonja)
+    client.make("byhand", every="1h", enabled=False)
+    daemon = lonja.daemon("scheduler")
+    write_file(lonja, "byhand", "[Schedule]\nevery=2h\ntask=t.file\n")
+    write_file(lonja, "right", "[Schedule]\nevery=2h\ntask=t.file\nenabled=no\n")
+    daemon.signal("HUP")
+    wait_for(lambda: "The file of schedule byhand is ignored" in open(daemon.log, encoding="utf-8").read())
+    assert client("GET", "/byhand").json()["every"] == "1h" and client("GET", "/right", 200).json()["every"] == "2h"
+
+    folder = os.path.join(lonja.config_dir, "schedules.d")
+    write_file(lonja, "no name", "[Schedule]\nevery=1s\ntask=t\n")
+    write_file(lonja, "right", "[Schedule]\nevery=3h\ntask=t.file\nevry=1\n\n[Plan]\nargs={}\nargs=[1\n")
+    write_file(lonja, "twice", "[Schedule]\ntask=t\nevery=1h\ncron=0 3 * * *\npriority=high\nenabled=perhaps\n")
+    os.symlink("nowhere", os.path.join(folder, "away.conf"))
+    os.mkdir(os.path.join(folder, "folder.conf"))
+    write_file(lonja, ".hidden", "nothing at all")
+    checked = subprocess.run([os.path.join(lonja.build, "lonja-scheduler"), "--check", "--config-dir", lonja.config_dir],
+                             capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 1
+    told = {line.removeprefix(folder + "/").rpartition(": ")[0] for line in checked.stderr.splitlines()}
+    assert told == {"away.conf:0: cannot be read", "folder.conf:0: cannot be read",
+                    "no name.conf:0", "right.conf:4", "right.conf:6", "twice.conf:5: priority", "twice.conf:6: enabled"}
+    daemon.signal("HUP")
+    wait_for(lambda: "The configuration is unusable" in open(daemon.log, encoding="utf-8").read())
+    assert client("GET", "/right").json()["every"] == "2h"
 
 
 def test_stays_while_a_schedule_is_enabled(make_lonja):
