@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: Lonja contributors
 """The live notifier: WebSocket and server-sent events, with python3-websockets, Node's ws, curl and raw sockets."""
 
+import concurrent.futures
+import glob
 import json
 import os
 import socket
@@ -410,6 +412,37 @@ def test_without_a_broker(make_lonja):
     watcher.wait(lambda w: w.events)
     assert watcher.events[0]["entity"] == code and watcher.codes == []
     watcher.stop()
+
+
+def test_a_picture_of_the_host_while_the_broker_hangs(make_lonja):
+    """It says so, after a while that has a bound; and who asked gets it though the daemon is to leave."""
+    lonja = make_lonja(own_rmq=True)
+    daemon = lonja.daemon("notifier")
+
+    def picture():
+        answer = requests.get(f"{lonja.notifier_url}/api/dashboard/system", timeout=TIMEOUT,
+                              headers={"Authorization": f"Bearer {lonja.token}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert picture()["broker"] == "up"
+    lonja.rmq.pause()
+    wait_for(lambda: picture()["broker"] == "down")
+    daemon.restart()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(picture)
+        wait_for(lambda: daemon.pid and "host-state" in threads(daemon.pid))
+        daemon.stop()
+        assert asked.result(TIMEOUT) == {"daemons": None, "broker": "down", "queues": []}
+    lonja.rmq.cont()
+
+
+def threads(pid):
+    names = []
+    for path in glob.glob(f"/proc/{pid}/task/*/comm"):
+        with open(path) as f:
+            names.append(f.read().strip())
+    return names
 
 
 def test_the_log_begins_anew(make_lonja):

@@ -46,6 +46,23 @@ async def listen_and_add(lonja, add, message):
                 return event
 
 
+def test_the_dashboard_tells_how_the_host_is(lonja):
+    """from its sandbox the notifier sees which daemons are awake, and how long the queues are"""
+    lonja.ask("GET", "/healthz", word="gateway")
+    lonja.daemons["gateway"].wait_awake()
+
+    def told():
+        answer = lonja.ask("GET", "/api/dashboard/system", word="notifier")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # a picture may be some seconds old
+    lonja.host.wait(lambda: {"name": "gateway", "state": "awake"} in told()["daemons"], "it sees the gateway")
+    system = told()
+    assert {d["name"] for d in system["daemons"]} >= {word for word in lonja.daemons if not word.endswith("@")}
+    assert system["broker"] == "up" and "lonja.records" in {q["name"] for q in system["queues"]}
+
+
 def test_a_calculation_wakes_who_computes(host, lonja):
     """curl asks the gateway, whose doorbell wakes the calculator; the journal has both by one id, and both leave"""
     gateway, calculator = lonja.daemons["gateway"], lonja.daemons["calculator"]
