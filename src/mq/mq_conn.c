@@ -25,6 +25,8 @@
 #define FRAMES_PER_TURN 256
 /* How long a good-bye is waited for: a living broker on any sane network answers in this. */
 #define GOODBYE_USEC (30 * USEC_PER_MSEC)
+/* Whose socket is cut ends as soon as it runs; on a machine that is too busy for that, we wait for it. */
+#define CUT_END_USEC (5 * USEC_PER_SEC)
 
 void mq_conn_tell(struct mq_conn *c)
 {
@@ -116,7 +118,7 @@ static void conn_wait(struct mq_conn *c, int fd, usec_t timeout)
 /* From here on the loop can cut us. */
 static int conn_register(struct mq_conn *c)
 {
-        int fd = fcntl(amqp_get_sockfd(c->state), F_DUPFD_CLOEXEC, 3);
+        int fd = fcntl(amqp_get_sockfd(c->state), F_DUPFD_CLOEXEC, 3), r;
 
         if (fd < 0) {
                 (void)snprintf(c->reason, sizeof(c->reason), "out of file descriptors");
@@ -125,8 +127,9 @@ static int conn_register(struct mq_conn *c)
         pthread_mutex_lock(&c->lock);
         c->cut_fd = fd;
         c->was_cut = false;
+        r = c->is_stopping ? -ESHUTDOWN : 0; /* nobody would cut us any more */
         pthread_mutex_unlock(&c->lock);
-        return 0;
+        return r;
 }
 
 static int conn_open(struct mq_conn *c)
@@ -398,7 +401,7 @@ static bool wait_for_end(struct mq_conn *c, usec_t until)
         return c->has_ended;
 }
 
-void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t cut_until_usec)
+void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t search_until_usec)
 {
         pthread_t thread = c->thread; /* an orphan takes c with it */
         bool has_ended;
@@ -409,12 +412,13 @@ void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t cut_until_
         }
         mq_conn_stop(c);
         pthread_mutex_lock(&c->lock);
-        if (!wait_for_end(c, polite_until_usec)) {
-                if (c->cut_fd >= 0)
-                        (void)shutdown(c->cut_fd, SHUT_RDWR);
-                (void)wait_for_end(c, cut_until_usec);
+        has_ended = wait_for_end(c, polite_until_usec);
+        if (!has_ended && c->cut_fd >= 0) {
+                (void)shutdown(c->cut_fd, SHUT_RDWR);
+                has_ended = wait_for_end(c, usec_add(clock_monotonic_usec(), CUT_END_USEC));
+        } else if (!has_ended) {
+                has_ended = wait_for_end(c, search_until_usec);
         }
-        has_ended = c->has_ended;
         c->is_orphan = !has_ended;
         c->loop_wake = NULL;
         pthread_mutex_unlock(&c->lock);

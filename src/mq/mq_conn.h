@@ -12,8 +12,8 @@
  * the role's lists and mq_conn_kick(); the thread answers through the role's lists and mq_conn_tell().
  *
  * The loop never waits for the thread, but in mq_conn_free(): a moment for the good-bye, then the socket is
- * cut, and a moment later a thread that still has not ended (name resolution cannot be
- * interrupted) is left behind and frees its own memory when it ends.
+ * cut, which ends the thread. One that has no socket yet (name resolution cannot be interrupted) is left
+ * behind a moment later and frees its own memory when it ends.
  *
  * Nothing here logs: the thread leaves a sentence in `error`, the loop decides what to do with it. */
 
@@ -83,8 +83,8 @@ void mq_conn_kick(struct mq_conn *c); /* lock held: there is work */
 bool mq_conn_is_stalled(struct mq_conn *c, bool expects, usec_t since_usec, usec_t now_usec);
 void mq_conn_cut(struct mq_conn *c);
 void mq_conn_stop(struct mq_conn *c); /* begins the end, does not wait */
-/* Waits as said above; `deadline_usec` is common to all connections of a link. */
-void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t cut_until_usec);
+/* Waits as said above; the times are common to all connections of a link. */
+void mq_conn_free(struct mq_conn *c, usec_t polite_until_usec, usec_t search_until_usec);
 
 /* Thread: */
 void mq_conn_tell(struct mq_conn *c); /* lock held: results lie in the lists */

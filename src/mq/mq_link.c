@@ -13,7 +13,7 @@
 #define STALL_CHECKS 8 /* looks per BrokerStallSec: a cut comes at most an eighth too late */
 #define STALL_CHECK_MIN (50 * USEC_PER_MSEC)
 #define FREE_POLITE (45 * USEC_PER_MSEC)
-#define FREE_CUT (90 * USEC_PER_MSEC)
+#define FREE_SEARCH (90 * USEC_PER_MSEC)
 
 static bool is_busy(struct mq_conn *c)
 {
@@ -165,9 +165,9 @@ static void stop_connections(struct mq_link *l)
         if (l->receiver)
                 mq_conn_stop(&l->receiver->conn);
         if (l->publisher)
-                mq_conn_free(&l->publisher->conn, now + FREE_POLITE, now + FREE_CUT);
+                mq_conn_free(&l->publisher->conn, now + FREE_POLITE, now + FREE_SEARCH);
         if (l->receiver)
-                mq_conn_free(&l->receiver->conn, now + FREE_POLITE, now + FREE_CUT);
+                mq_conn_free(&l->receiver->conn, now + FREE_POLITE, now + FREE_SEARCH);
 }
 
 struct mq_link *mq_link_free(struct mq_link *l)
