@@ -77,6 +77,7 @@ class Postgres(Server):
         self.user = SUPERUSER if os.geteuid() == 0 else None
         self.template = template
         self.sessions = Sessions()
+        self.migrated = None  # a database to copy: the time of a migration for each
 
     @property
     def data(self):
@@ -136,10 +137,10 @@ class Postgres(Server):
             raise RuntimeError(f"psql: {e}") from e
         return "\n".join("|".join("" if value is None else value for value in row) for row in rows)
 
-    def create_database(self, database="lonja"):
-        """An empty database that OWNER owns; returns its conninfo."""
+    def create_database(self, database="lonja", like="template1"):
+        """A database that OWNER owns, empty or a copy; returns its conninfo."""
         self.psql(f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;")
-        self.psql(f"CREATE DATABASE {database} OWNER {OWNER};")
+        self.psql(f"CREATE DATABASE {database} OWNER {OWNER} TEMPLATE {like};")
         return self.conninfo(database)
 
     def drop_database(self, database):

@@ -139,8 +139,7 @@ class Stack:
             self.rmq.create_vhost(self.vhost)
         if self.own_pg:
             self.pg.start()
-        self.pg.create_database(self.database_name)
-        self.migrate()
+        self._make_database()
         self.start_holder()
         return self
 
@@ -155,6 +154,16 @@ class Stack:
             self.pg.stop()
         else:
             self.pg.drop_database(self.database_name)
+
+    def _make_database(self):
+        if self.pg.migrated:
+            self.pg.create_database(self.database_name, self.pg.migrated)
+            return
+        self.pg.create_database(self.database_name)
+        self.migrate()
+        if not self.own_pg:  # the next ones
+            self.pg.migrated = "lonja_migrated"
+            self.pg.create_database(self.pg.migrated, self.database_name)
 
     def start_holder(self):
         self._write_config()
