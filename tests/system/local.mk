@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/test_30_doors.py \
 	%D%/test_35_suite.py \
 	%D%/test_40_journal.py \
+	%D%/test_45_autopkgtest.py \
 	%D%/test_47_manual.py \
 	%D%/test_50_handover.py \
 	%D%/test_60_trouble.py \
