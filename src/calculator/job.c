@@ -14,8 +14,8 @@
 #define PAUSE_USEC USEC_PER_SEC
 /* A row that is not there yet: the first pause, each of the next is twice as long, and 8 s after the first
  * look it is taken for one that never came.  If it does come, the gateway sends its message again. */
-#define ABSENT_PAUSE_USEC (2 * USEC_PER_MSEC)
-#define ABSENT_MAX 12
+#define ABSENT_PAUSE_USEC ((usec_t)500)
+#define ABSENT_MAX 14
 
 static void begin_recording(struct job *j);
 
