@@ -44,8 +44,8 @@ def test_first_steps(host, lonja):
 def test_starting_and_stopping(host, lonja):
     """all doors close and open; a daemon that shall stay stays"""
     host.run("systemctl", "stop", "lonja")
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(lonja.daemons["products"].address("http"), timeout=60)
+    # who is awake finishes what it accepted
+    host.wait(lambda: is_closed(lonja.daemons["products"].address("http")), "the door is closed")
     host.run("systemctl", "start", "lonja")
     daemon = lonja.daemons["products"]
     with daemon.configured("[Service]\nIdleExitSec=0\n"):
@@ -53,6 +53,14 @@ def test_starting_and_stopping(host, lonja):
         assert daemon.is_awake
         host.run("systemctl", "disable", daemon.unit)
     assert requests.get(lonja.url("products", "/healthz"), timeout=60).status_code == 200
+
+
+def is_closed(address):
+    try:
+        socket.create_connection(address, timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_the_ports_are_told(host, lonja):
