@@ -16,6 +16,12 @@ NO_DAEMONS = {"lonja", "lonja-db", "lonja-sweep"}
 SERVERS = ["postgresql", "rabbitmq-server"]
 
 
+def restart_broker(host):
+    """With Erlang's port mapper, whose configuration may be another now."""
+    host.sh("systemctl stop rabbitmq-server; systemctl stop epmd.service; systemctl restart epmd.socket &&"
+            " systemctl start rabbitmq-server && rabbitmqctl -q await_startup", timeout=600)
+
+
 class Daemon:
     def __init__(self, market, word, service, doors):
         self.market, self.word, self.service = market, word, service

@@ -11,6 +11,7 @@ import requests
 
 from certificates import Authority
 from manual import displays, edit, revert, section
+from market import restart_broker
 
 HERE, STRANGER = "192.0.2.10", "198.51.100.77"  # the manual's example, and somebody outside it
 
@@ -148,11 +149,6 @@ def listeners(host):
         if port in ("4369", "5672", "25672"):
             found.setdefault(port, set()).add(address)
     return found
-
-
-def restart_broker(host):
-    host.sh("systemctl stop rabbitmq-server; systemctl stop epmd.service; systemctl restart epmd.socket &&"
-            " systemctl start rabbitmq-server && rabbitmqctl -q await_startup", timeout=600)
 
 
 def test_the_broker_stays_at_home(host, lonja):

@@ -14,6 +14,7 @@ import pytest
 
 from certificates import Authority
 from manual import displays
+from market import restart_broker
 
 TITLE = "SERVERS ON OTHER HOSTS"
 DB, MQ = ("db.example.org", "198.51.100.10"), ("mq.example.org", "198.51.100.11")
@@ -53,11 +54,6 @@ def make_database(host, authority, statements):
 def drop_database(host):
     host.run("pg_dropcluster", "--stop", "15", CLUSTER, check=False)
     host.sh(f"rm -rf {SOCKETS}")
-
-
-def restart_broker(host):
-    host.run("systemctl", "restart", "rabbitmq-server", timeout=600)
-    host.run("rabbitmqctl", "-q", "await_startup", timeout=600)
 
 
 def make_broker(host, authority, commands):
