@@ -5,7 +5,7 @@
 
     bridge_scale.py [--connections 1000] [--products 100] [--interval 5] [--tls] [--long]     (--long: 10,000 connections)
 
-Prints one line per figure and exits 1 when a bound that the issue names is broken. Servers are private."""
+Prints one line per figure and exits 1 when a bound is broken. Servers are private."""
 
 import argparse
 import asyncio

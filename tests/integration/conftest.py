@@ -12,6 +12,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -69,6 +70,22 @@ def pytest_runtest_call(item):
 def scale():
     """scale(few, many): the count for a quick run and for ./dev test --long."""
     return lambda few, many: many if LONG else few
+
+
+@pytest.fixture
+def measure(capsys):
+    """measure("bridge_scale.py", few=["--connections", "1000"]): a script of this folder that prints figures and fails when
+    a bound is broken; ./dev test --long gives it --long instead of the few, and shows the figures."""
+    def run(script, *options, few=()):
+        argv = [script, *options, *(["--long"] if LONG else few)]
+        done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              cwd=os.path.dirname(os.path.abspath(__file__)))
+        if LONG:
+            with capsys.disabled():
+                print(f"\n{' '.join(argv)}\n{done.stdout}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
 
 
 @pytest.fixture

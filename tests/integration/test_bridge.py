@@ -3,18 +3,15 @@
 """The TCP bridge, as devices see it."""
 
 import json
-import os
 import random
 import socket
 import ssl
 import subprocess
-import sys
 import time
 
 import pytest
 import requests
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 10  # seconds that a line may take where no bound is the subject
 
 
@@ -398,13 +395,14 @@ def test_versions_never_go_back(catalogue, lonja, code):
         assert seen == sorted(set(seen))
 
 
-def test_scale(scale):
-    """Thousands of connections on a hundred products stay within the bounds of the issue."""
-    count = scale(["--connections", "1000", "--interval", "3"], ["--long"])
-    done = subprocess.run([sys.executable, os.path.join(HERE, "bridge_scale.py"), *count], capture_output=True,
-                          text=True, timeout=600)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_scale(measure):
+    """Thousands of connections on a hundred products stay within bounds."""
+    measure("bridge_scale.py", few=["--connections", "1000", "--interval", "3"])
+
+
+@pytest.mark.long
+def test_scale_tls(measure):
+    measure("bridge_scale.py", "--tls")
 
 
 # Rights

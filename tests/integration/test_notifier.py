@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -556,13 +555,14 @@ def test_the_admin_door(make_lonja):
     sock.close()
 
 
-def test_scale(scale):
-    """A few hundred; thousands and bounds on a machine of one's own by LONJA_LONG=1."""
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "notifier_scale.py")
-    done = subprocess.run([sys.executable, script, *scale(["--clients", "300"], ["--long"])], text=True,
-                          capture_output=True, stdin=subprocess.DEVNULL)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_scale(measure):
+    """Thousands of idle WebSockets, all told of one event, and all back at once, stay within bounds."""
+    measure("notifier_scale.py", few=["--clients", "300"])
+
+
+@pytest.mark.long
+def test_scale_tls(measure):
+    measure("notifier_scale.py", "--tls")
 
 
 def test_the_command(lonja):
