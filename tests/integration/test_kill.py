@@ -16,7 +16,6 @@ import time
 
 import pika
 import psycopg2
-import pytest
 import requests
 from waiting import wait_for
 

@@ -124,7 +124,7 @@ def test_a_worker_killed_in_the_middle(make_desk):
 def test_draining_gives_back_what_has_not_begun(make_desk):
     """SIGTERM: what is in hand ends, the rest waits for the next worker; nothing is begun twice."""
     desk = make_desk(Tasks={"Prefetch": "2"})
-    with Held(desk.lonja, SUCCEEDS) as held:
+    with Held(desk.lonja, SUCCEEDS):
         results = [desk.send("add", str(n), "1") for n in range(5)]
         wait_for(lambda: desk.lonja.psql("SELECT count(*) FROM task WHERE status = 'STARTED'") == "2")
         desk.worker.signal("TERM")

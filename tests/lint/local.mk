@@ -8,6 +8,7 @@ lint_scripts = \
 	%D%/globals \
 	%D%/spdx \
 	%D%/shell \
+	%D%/python \
 	%D%/man \
 	%D%/conf \
 	%D%/units \
