@@ -6,52 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "cli/cli_http.h"
+
+static const struct cli_tcp_door door = {
+        .name = "gRPC",
+        .option = "grpc",
+        .variable = "LONJA_GATEWAY_GRPC",
+        .fallback = CLI_GATEWAY_GRPC,
+        .plain = "grpc://",
+        .secure = "grpcs://",
+};
 
 static int dial(void *context)
 {
         const struct cli_grpc *g = context;
         const char *reason;
-        int fd, r;
 
-        fd = cli_address_connect(&g->address, &reason);
-        if (fd < 0)
-                return fd;
-        r = fd_set_nonblock(fd);
-        if (r < 0) {
-                (void)fd_close(fd);
-                return r;
-        }
-        return fd;
-}
-
-/* "grpcs://HOST:PORT" and the like. */
-static int read_address(struct cli_grpc *g, const struct cli *cli)
-{
-        const char *text = cli_option(cli, "grpc"), *rest, *ca_file = cli_option(cli, "ca-file");
-        bool is_tls;
-        int r;
-
-        if (!text)
-                text = getenv("LONJA_GATEWAY_GRPC");
-        g->where = text && *text ? text : CLI_GATEWAY_GRPC;
-        rest = startswith(g->where, "grpcs://");
-        is_tls = rest;
-        if (!rest)
-                rest = startswith(g->where, "grpc://");
-        r = cli_address_parse(&g->address, rest ? rest : g->where);
-        if (r < 0)
-                return cli_fail(CLI_USAGE, "gRPC is at HOST:PORT or grpcs://HOST:PORT, not '%s'", g->where);
-        if (!is_tls)
-                return CLI_OK;
-        r = net_tls_client_new(&g->tls, g->address.host, ca_file);
-        if (r < 0)
-                return cli_fail(CLI_FAILED, "cannot use the authority %s: %s", ca_file ? ca_file : "",
-                                strerror(-r));
-        g->tls->alpn = "h2";
-        return CLI_OK;
+        return cli_address_connect(&g->address, &reason);
 }
 
 static int open_client(struct cli_grpc *g)
@@ -60,7 +32,7 @@ static int open_client(struct cli_grpc *g)
                 .dial = dial,
                 .context = g,
                 .authority = g->address.host,
-                .tls = g->tls,
+                .tls = g->address.tls,
                 .token = g->token,
         };
         int r;
@@ -68,7 +40,7 @@ static int open_client(struct cli_grpc *g)
         r = sd_event_new(&g->loop);
         if (r >= 0)
                 r = rpc_client_new(&g->client, g->loop, &setup);
-        return r < 0 ? cli_fail(CLI_FAILED, "cannot use %s: %s", g->where, strerror(-r)) : CLI_OK;
+        return r < 0 ? cli_fail(CLI_FAILED, "cannot use %s: %s", g->address.text, strerror(-r)) : CLI_OK;
 }
 
 int cli_grpc_open(struct cli_grpc *g, const struct cli *cli)
@@ -76,7 +48,9 @@ int cli_grpc_open(struct cli_grpc *g, const struct cli *cli)
         int exit;
 
         *g = (struct cli_grpc){0};
-        exit = read_address(g, cli);
+        exit = cli_address_read(&g->address, cli, &door);
+        if (exit == CLI_OK && g->address.tls)
+                g->address.tls->alpn = "h2";
         if (exit == CLI_OK)
                 exit = cli_token_read(cli, &g->token);
         if (exit == CLI_OK)
@@ -90,7 +64,6 @@ void cli_grpc_close(struct cli_grpc *g)
 {
         g->client = rpc_client_free(g->client);
         g->loop = sd_event_unref(g->loop);
-        g->tls = net_tls_free(g->tls);
         cli_address_done(&g->address);
         free(g->token);
         *g = (struct cli_grpc){0};
@@ -118,6 +91,6 @@ static enum cli_exit exit_of(enum grpc_code code)
 
 int cli_grpc_fail(const struct cli_grpc *g, const struct rpc_ask *a)
 {
-        return cli_fail(exit_of(a->code), "%s: %s", g->where,
+        return cli_fail(exit_of(a->code), "%s: %s", g->address.text,
                         *a->detail ? a->detail : grpc_code_name(a->code));
 }

@@ -23,9 +23,7 @@
 struct cli_grpc {
         sd_event *loop; /* owned, as all below */
         struct rpc_client *client;
-        struct net_tls *tls;
         struct cli_address address;
-        const char *where; /* borrowed, for messages */
         char *token;
 };
 

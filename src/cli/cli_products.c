@@ -167,7 +167,8 @@ static const struct cli_option get_options[] = {
         {"count", "N", "stop after so many answers"},
         {"interval", "S", "ask to be answered at least every S seconds"},
         {"on-change", NULL, "only when something changed"},
-        {"bridge", "HOST:PORT", "of lonja-bridge (default: $LONJA_BRIDGE, else " CLI_DEFAULT_BRIDGE ")"},
+        {"bridge", "HOST:PORT",
+         "of lonja-bridge, tls://... for TLS (default: $LONJA_BRIDGE, else " CLI_DEFAULT_BRIDGE ")"},
         CLI_HTTP_OPTIONS,
         {0},
 };

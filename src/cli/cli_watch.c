@@ -10,12 +10,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/cli_address.h"
@@ -25,6 +22,7 @@
 #include "cli/cli_products.h"
 #include "cli/cli_until.h"
 #include "contract/bridge_frame.h"
+#include "net/net_stream.h"
 
 #define AWAY_MAX_USEC (30 * USEC_PER_SEC) /* a restart takes one */
 #define RETRY_MSEC 500
@@ -37,8 +35,9 @@ struct watch {
         char *token;             /* owned; NULL: none */
         struct cli_address address;
         struct buf request; /* AUTH, if any, and GET */
-        struct buf in;
-        int fd; /* owned */
+        sd_event *loop;     /* owned */
+        struct net_stream stream;
+        const char *reason; /* why it ended */
         usec_t away_since_usec;
         uint64_t n_answers;
         size_t widths[6];
@@ -133,65 +132,75 @@ static void on_answer(struct watch *w, const char *line, size_t n)
 }
 
 /* Whole lines in what has come. */
-static void read_lines(struct watch *w)
+static void on_received(struct net_stream *stream)
 {
-        while (!w->is_over && buf_size(&w->in) > 0) {
-                char *begin = buf_bytes(&w->in), *end = memchr(begin, '\n', buf_size(&w->in));
+        struct watch *w = container_of(stream, struct watch, stream);
 
-                if (!end)
-                        break;
-                on_answer(w, begin, (size_t)(end - begin) - (end > begin && end[-1] == '\r'));
-                buf_consume(&w->in, (size_t)(end - begin) + 1);
+        while (!w->is_over) {
+                size_t n;
+                const char *line = net_stream_input(stream, &n), *end = memchr(line, '\n', n);
+
+                if (!end) {
+                        if (n >= ANSWER_MAX)
+                                over(w, cli_fail(CLI_FAILED, "the bridge's answer has no end"));
+                        return;
+                }
+                on_answer(w, line, (size_t)(end - line) - (end > line && end[-1] == '\r'));
+                net_stream_consume(stream, (size_t)(end - line) + 1);
         }
-        if (!w->is_over && buf_size(&w->in) > ANSWER_MAX)
-                over(w, cli_fail(CLI_FAILED, "the bridge's answer has no end"));
 }
 
 /* ---- the connection ---- */
 
-static int send_request(struct watch *w)
+static void on_drained(struct net_stream *stream)
 {
-        const char *p = buf_bytes(&w->request);
-        size_t left = buf_size(&w->request);
+        (void)stream;
+}
 
-        while (left > 0) {
-                ssize_t n = send(w->fd, p, left, MSG_NOSIGNAL);
+static void on_ended(struct net_stream *stream, int error)
+{
+        struct watch *w = container_of(stream, struct watch, stream);
 
-                if (n < 0)
-                        return -errno;
-                p += n;
-                left -= (size_t)n;
-        }
-        return 0;
+        w->reason = error == -EPROTO ? "TLS failed: the certificate is not trusted, or there is no TLS"
+                    : error < 0      ? strerror(-error)
+                                     : "closed the connection";
+        net_stream_close(stream);
+}
+
+static int connect_to(struct watch *w)
+{
+        static const struct net_stream_handler handler = {
+                .received = on_received, .drained = on_drained, .ended = on_ended};
+        int r, fd;
+
+        fd = cli_address_connect(&w->address, &w->reason);
+        if (fd < 0)
+                return fd;
+        r = net_stream_open(&w->stream, w->loop, fd, w->address.tls, ANSWER_MAX, &handler);
+        if (r == 0)
+                r = net_stream_write(&w->stream, buf_bytes(&w->request), buf_size(&w->request));
+        if (r < 0)
+                w->reason = strerror(-r);
+        return r;
 }
 
 /* Until the connection ends. */
 static void serve(struct watch *w)
 {
-        buf_reset(&w->in);
-        while (!w->is_over) {
-                char *p = buf_reserve(&w->in, 4096);
-                ssize_t n = p ? recv(w->fd, p, 4096, 0) : -1;
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return;
-                buf_commit(&w->in, (size_t)n);
-                read_lines(w);
-        }
+        while (!w->is_over && w->stream.is_open)
+                if (sd_event_run(w->loop, UINT64_MAX) < 0)
+                        over(w, cli_fail(CLI_FAILED, "the event loop failed"));
 }
 
 /* Away for too long? Tells why, once, and waits a little. */
-static void stay_away(struct watch *w, const char *reason)
+static void stay_away(struct watch *w)
 {
         usec_t now = clock_monotonic_usec();
 
         if (w->away_since_usec == 0)
                 w->away_since_usec = now;
         if (w->n_answers == 0 || now > w->away_since_usec + AWAY_MAX_USEC) {
-                over(w, cli_fail(CLI_UNREACHABLE, "the bridge at %s:%s: %s", w->address.host, w->address.port,
-                                 reason));
+                over(w, cli_fail(CLI_UNREACHABLE, "the bridge at %s: %s", w->address.text, w->reason));
                 return;
         }
         (void)poll(NULL, 0, RETRY_MSEC);
@@ -199,24 +208,25 @@ static void stay_away(struct watch *w, const char *reason)
 
 static void run(struct watch *w)
 {
-        const char *reason;
-        int r;
-
         while (!w->is_over) {
-                w->fd = cli_address_connect(&w->address, &reason);
-                if (w->fd >= 0) {
-                        r = send_request(w);
-                        reason = r < 0 ? strerror(-r) : "closed the connection";
-                        if (r >= 0)
-                                serve(w);
-                        w->fd = fd_close(w->fd);
-                }
+                if (connect_to(w) == 0)
+                        serve(w);
+                net_stream_close(&w->stream);
                 if (!w->is_over)
-                        stay_away(w, reason);
+                        stay_away(w);
         }
 }
 
 /* ---- the command line ---- */
+
+static const struct cli_tcp_door door = {
+        .name = "the bridge",
+        .option = "bridge",
+        .variable = "LONJA_BRIDGE",
+        .fallback = CLI_DEFAULT_BRIDGE,
+        .plain = "tcp://",
+        .secure = "tls://",
+};
 
 static int read_numbers(struct watch *w, uint64_t *ret_interval)
 {
@@ -241,21 +251,6 @@ static int read_until(struct watch *w)
         r = cli_until_parse(text, cli_product_fields, &w->until, error, sizeof(error));
         if (r == -EINVAL)
                 return cli_fail(CLI_USAGE, "--until: %s", error);
-        return r < 0 ? cli_fail(CLI_FAILED, "out of memory") : CLI_OK;
-}
-
-static int read_address(struct watch *w)
-{
-        const char *text = cli_option(w->cli, "bridge");
-        int r;
-
-        if (!text)
-                text = getenv("LONJA_BRIDGE");
-        if (!text || !*text)
-                text = CLI_DEFAULT_BRIDGE;
-        r = cli_address_parse(&w->address, text);
-        if (r == -EINVAL)
-                return cli_fail(CLI_USAGE, "the bridge is HOST:PORT, not '%s'", text);
         return r < 0 ? cli_fail(CLI_FAILED, "out of memory") : CLI_OK;
 }
 
@@ -284,7 +279,7 @@ static int make_request(struct watch *w, uint64_t interval)
 
 int cli_products_watch(struct cli *cli)
 {
-        struct watch w = {.cli = cli, .fd = -1};
+        struct watch w = {.cli = cli};
         uint64_t interval;
         int exit;
 
@@ -292,11 +287,13 @@ int cli_products_watch(struct cli *cli)
         if (exit == CLI_OK)
                 exit = read_until(&w);
         if (exit == CLI_OK)
-                exit = read_address(&w);
+                exit = cli_address_read(&w.address, cli, &door);
         if (exit == CLI_OK)
                 exit = cli_token_read(cli, &w.token);
         if (exit == CLI_OK)
                 exit = make_request(&w, interval);
+        if (exit == CLI_OK && sd_event_new(&w.loop) < 0)
+                exit = cli_fail(CLI_FAILED, "out of memory");
         if (exit == CLI_OK) {
                 run(&w);
                 exit = w.exit;
@@ -305,6 +302,6 @@ int cli_products_watch(struct cli *cli)
         free(w.token);
         cli_address_done(&w.address);
         buf_done(&w.request);
-        buf_done(&w.in);
+        sd_event_unref(w.loop);
         return exit;
 }

@@ -358,7 +358,8 @@ int net_stream_write(struct net_stream *s, const void *p, size_t n)
         else
                 buf_append(&s->out, at, n);
         s->above_water = s->above_water || net_stream_pending(s) >= NET_STREAM_LOW_WATER;
-        update_events(s);
+        if (!s->handshaking) /* which asks for its own events, and may not have begun */
+                update_events(s);
         return buf_error(&s->out);
 }
 

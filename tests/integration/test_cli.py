@@ -231,6 +231,21 @@ def test_watch_through_a_restart_of_the_bridge(lonja, product):
     assert watch.end() == OK
 
 
+def test_watch_over_tls(make_lonja):
+    """A certificate that nobody vouches for is none."""
+    lonja = make_lonja(tls=True)
+    lonja.run("products", "create", "code=A1", "selling_price=100.50", "buying_price=90", "description=Aceite")
+    bridge = "tls://{}:{}".format(*lonja.bridge_tls)
+    assert Watch(lonja, "A1", "--bridge", bridge).end() == UNREACHABLE
+    watch = Watch(lonja, "A1", "--bridge", bridge, "--ca-file", lonja.ca_file, "--json", "--until", "selling_price==7")
+    assert watch.product()["selling_price"] == "100.50"
+    lonja.run("products", "set", "A1", "selling_price=7")
+    assert watch.product()["selling_price"] == "7.00"
+    assert watch.end() == OK
+    plain = "tls://{}:{}".format(*lonja.bridge)
+    assert Watch(lonja, "A1", "--bridge", plain, "--ca-file", lonja.ca_file).end() == UNREACHABLE
+
+
 def test_watch_mistakes(lonja):
     assert Watch(lonja, "NO-SUCH-PRODUCT").end() == NOT_FOUND
     assert Watch(lonja, "A1", "--until", "price>1").end() == USAGE

@@ -507,6 +507,35 @@ static void test_tls_early_write(void **state)
         assert_string_equal(back, "early");
 }
 
+static int setup_tls_client(void **state)
+{
+        struct fixture *f = calloc(1, sizeof(*f));
+        char *certificate, *key, path[] = "/tmp/test-net-stream-XXXXXX";
+        int pair[2], fd = mkstemp(path);
+
+        open_pair(f, pair);
+        test_certificate(&certificate, &key);
+        assert_int_equal(write(fd, certificate, strlen(certificate)), strlen(certificate));
+        assert_int_equal(net_tls_client_new(&f->tls, "localhost", path), 0);
+        (void)unlink(path);
+        (void)fd_close(fd);
+        free(certificate);
+        free(key);
+        assert_int_equal(net_stream_open(&f->stream, f->loop, pair[0], f->tls, IN_MAX, &handler), 0);
+        *state = f;
+        return 0;
+}
+
+/* A client that writes before the handshake begins: it begins all the same. */
+static void test_tls_client_early_write(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_int_equal(net_stream_write(&f->stream, "early", 5), 0);
+        run(f);
+        assert_true(peer_drop(f) > strlen("early")); /* its hello */
+}
+
 /* Texts that are no certificate are refused. */
 static void test_bad_certificate(void **state)
 {
@@ -537,6 +566,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_tls_garbage, setup_tls, teardown),
                 cmocka_unit_test_setup_teardown(test_tls_silence, setup_tls, teardown),
                 cmocka_unit_test_setup_teardown(test_tls_early_write, setup_tls, teardown),
+                cmocka_unit_test_setup_teardown(test_tls_client_early_write, setup_tls_client, teardown),
                 cmocka_unit_test(test_bad_certificate),
         };
 
