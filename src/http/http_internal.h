@@ -5,7 +5,8 @@
 /* What the files of http/ share, and nobody else sees.
  *
  *     http_server.c    listeners, connections, the sweep that closes what stands still, drain
- *     http_port.c      one MHD daemon in the loop
+ *     http_port.c      MHD in the loop
+ *     http_tls.c       TLS before it
  *     http_receive.c   what MHD tells of a request: line, headers, body
  *     http_headers.c   what its headers decide
  *     http_request.c   its life
@@ -44,7 +45,7 @@
 
 struct http_port {
         struct http_server *server; /* borrowed */
-        struct MHD_Daemon *mhd;     /* owned */
+        struct MHD_Daemon *mhd;     /* owned; NULL: not opened yet */
         struct loop_io io;
         struct loop_timer timer;
         usec_t armed_usec;  /* when `timer` fires; USEC_INFINITY when it is off */
@@ -55,12 +56,10 @@ struct http_port {
         bool wants_run;
 };
 
-enum http_port_kind { HTTP_PORT_PLAIN, HTTP_PORT_TLS, HTTP_PORTS };
-
 struct http_listener {
         struct net_acceptor acceptor;
         struct http_server *server; /* borrowed */
-        struct http_port *port;     /* borrowed */
+        struct net_tls *tls;        /* borrowed; NULL: plain */
 };
 
 struct http_server {
@@ -69,7 +68,7 @@ struct http_server {
         struct http_server_setup setup;
         const struct http_conf *conf; /* borrowed */
         struct http_router *router;   /* owned */
-        struct http_port ports[HTTP_PORTS];
+        struct http_port port;
         struct http_listener listeners[LISTEN_MAX];
         size_t n_listeners;
         struct http_connection *accepting; /* borrowed by MHD_add_connection() while it runs */
@@ -77,6 +76,7 @@ struct http_server {
         struct list writable; /* streams whose handler is to be asked for more */
         struct list orphans;  /* answered, but nobody is there any more */
         struct list upgraded; /* tunnels whose handler is to be told */
+        struct list secured;  /* of TLS clients */
         size_t n_spare;
         struct loop_task kick;
         struct loop_timer sweep;
@@ -91,7 +91,7 @@ struct http_connection {
         struct http_listener *listener; /* borrowed */
         struct http_request *request;   /* the one in progress, or NULL */
         struct net_peer peer;
-        int fd;            /* MHD's */
+        int fd;            /* MHD's; of a TLS client, its end of the pair */
         usec_t quiet_usec; /* since when there has been no request */
         bool was_used;     /* for at least one request */
         bool was_peeked;   /* since the last one: the client had not half-closed */
@@ -124,7 +124,6 @@ struct http_stream {
 struct http_request {
         struct list_link link; /* in requests, orphans or spare */
         struct http_server *server;
-        struct http_port *port;
         struct http_connection *connection; /* NULL: the client is gone */
         struct net_peer peer;
         struct MHD_Connection *mhd; /* NULL with it */
@@ -191,11 +190,17 @@ void http_server_kick(struct http_server *s);
 void http_server_sweep(struct http_server *s, usec_t now);
 
 /* http_port.c */
-int http_port_open(struct http_port *p, struct http_server *server, const struct net_tls *tls);
+int http_port_open(struct http_port *p, struct http_server *server);
 void http_port_run(struct http_port *p);
 /* MHD calls the handler of this request again. */
 void http_port_wake(struct http_request *r);
 void http_port_close(struct http_port *p);
+
+/* http_tls.c */
+/* A TLS client: the descriptor for MHD, which closes it, or -errno. Consumes fd. The acceptor is told of its
+ * end here. */
+int http_tls_accept(struct http_listener *l, int fd);
+void http_tls_stop(struct http_server *s);
 
 /* http_receive.c */
 void *http_on_line(void *cls, const char *uri, struct MHD_Connection *mhd);
@@ -215,8 +220,8 @@ static inline bool http_request_is_streamed(const struct http_request *r)
 void http_refuse_body(struct http_request *r);
 
 /* http_request.c */
-int http_request_new(struct http_request **ret, struct http_server *s, struct http_port *port,
-                     struct http_connection *c, struct MHD_Connection *mhd);
+int http_request_new(struct http_request **ret, struct http_server *s, struct http_connection *c,
+                     struct MHD_Connection *mhd);
 struct http_request *http_request_free(struct http_request *r);
 /* Memory that lives as long as the request; not zeroed; NULL when there is none. */
 void *http_request_alloc(struct http_request *r, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: Lonja contributors */
 
-/* One MHD daemon, driven from outside: an I/O source on its epoll descriptor, one timer, and the server's
+/* MHD, driven from outside: an I/O source on its epoll descriptor, one timer, and the server's
  * kick task for what completions leave behind.
  *
  * MHD_suspend_connection() is what MHD offers for a request that waits, and it is dear: the socket leaves the
@@ -19,7 +19,6 @@
 #include <errno.h>
 
 #include "http/http_internal.h"
-#include "net/net_tls.h"
 
 #define PATIENT_USEC (2 * USEC_PER_MSEC)
 #define PASSES_MAX 8      /* in one turn of the loop, so that its other sources get their turn */
@@ -85,7 +84,7 @@ void http_port_wake(struct http_request *r)
                 MHD_resume_connection(r->mhd);
         } else if (!r->is_patient)
                 return;
-        r->port->wants_run = true;
+        r->server->port.wants_run = true;
         http_server_kick(r->server);
 }
 
@@ -109,29 +108,18 @@ static int watch(struct http_port *p)
         return loop_io_start(&p->io, p->server->loop, info->epoll_fd, EPOLLIN, on_ready);
 }
 
-int http_port_open(struct http_port *p, struct http_server *server, const struct net_tls *tls)
+int http_port_open(struct http_port *p, struct http_server *server)
 {
-        const struct MHD_OptionItem tls_options[] = {
-                {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->certificate : NULL},
-                {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key : NULL},
-                {MHD_OPTION_HTTPS_PRIORITIES, 0, (char[]){NET_TLS_PRIORITY}},
-                {MHD_OPTION_END, 0, NULL},
-        };
-        const struct MHD_OptionItem no_options[] = {{MHD_OPTION_END, 0, NULL}};
-        unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE;
-
         *p = (struct http_port){.server = server, .armed_usec = USEC_INFINITY};
-        p->mhd = MHD_start_daemon(tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, http_on_request, p,
-                                  MHD_OPTION_URI_LOG_CALLBACK, http_on_line, p, MHD_OPTION_NOTIFY_COMPLETED,
-                                  http_on_completed, p, MHD_OPTION_NOTIFY_CONNECTION, on_connection, p,
+        p->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
+                                  http_on_request, p, MHD_OPTION_URI_LOG_CALLBACK, http_on_line, p,
+                                  MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, p,
+                                  MHD_OPTION_NOTIFY_CONNECTION, on_connection, p,
                                   MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL_BYTES,
                                   MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IO_TIMEOUT_SEC,
                                   /* ours is the acceptors' */
-                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX, MHD_OPTION_ARRAY,
-                                  tls ? tls_options : no_options, MHD_OPTION_END);
-        if (!p->mhd)
-                return tls ? -EBADMSG : -ENOMEM;
-        return watch(p);
+                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX, MHD_OPTION_END);
+        return p->mhd ? watch(p) : -ENOMEM;
 }
 
 void http_port_close(struct http_port *p)

@@ -57,7 +57,7 @@ void *http_on_line(void *cls, const char *uri, struct MHD_Connection *mhd)
                 MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
         struct http_request *r;
 
-        if (http_request_new(&r, port->server, port, c, mhd) < 0)
+        if (http_request_new(&r, port->server, c, mhd) < 0)
                 return NULL;
         if (take_uri(r, uri ? uri : "") < 0) {
                 c->request = NULL;
@@ -79,8 +79,8 @@ static enum MHD_Result suspend(struct http_request *r)
 
 static enum MHD_Result wait_patiently(struct http_request *r)
 {
-        if (r->patient_turn != r->port->turn) {
-                r->patient_turn = r->port->turn;
+        if (r->patient_turn != r->server->port.turn) {
+                r->patient_turn = r->server->port.turn;
                 r->patience++;
         }
         if (r->patience > PATIENCE_TURNS) {
@@ -89,7 +89,7 @@ static enum MHD_Result wait_patiently(struct http_request *r)
         }
         if (!r->is_patient) {
                 r->is_patient = true;
-                r->port->n_patient++;
+                r->server->port.n_patient++;
         }
         return MHD_YES;
 }
@@ -103,7 +103,7 @@ static enum MHD_Result queue_answer(struct http_request *r)
         if (!r->response) /* out of memory: the client sees the connection end */
                 return MHD_NO;
         r->is_queued = true;
-        r->port->n_queued++;
+        r->server->port.n_queued++;
         if (r->stream)
                 http_request_begin_motion(r);
         queued = MHD_queue_response(r->mhd, r->status, r->response);

@@ -43,8 +43,8 @@ static struct http_request *take_spare(struct http_server *s)
         return LIST_ENTRY(link, struct http_request, link);
 }
 
-int http_request_new(struct http_request **ret, struct http_server *s, struct http_port *port,
-                     struct http_connection *c, struct MHD_Connection *mhd)
+int http_request_new(struct http_request **ret, struct http_server *s, struct http_connection *c,
+                     struct MHD_Connection *mhd)
 {
         struct http_request *r = take_spare(s);
 
@@ -53,7 +53,6 @@ int http_request_new(struct http_request **ret, struct http_server *s, struct ht
         memset(r, 0, offsetof(struct http_request, slab));
         arena_init(&r->arena, r->slab, sizeof(r->slab));
         r->server = s;
-        r->port = port;
         r->connection = c;
         r->mhd = mhd;
         r->peer = c->peer;
@@ -157,21 +156,21 @@ void http_request_answered(struct http_request *r)
 void http_request_end_patience(struct http_request *r)
 {
         if (r->is_patient)
-                r->port->n_patient--;
+                r->server->port.n_patient--;
         r->is_patient = false;
 }
 
 void http_request_begin_motion(struct http_request *r)
 {
         if (!r->in_motion)
-                r->port->n_moving++;
+                r->server->port.n_moving++;
         r->in_motion = true;
 }
 
 void http_request_end_motion(struct http_request *r)
 {
         if (r->in_motion)
-                r->port->n_moving--;
+                r->server->port.n_moving--;
         r->in_motion = false;
 }
 

@@ -72,7 +72,8 @@ struct http_connection *http_connection_free(struct http_connection *c)
         s = c->listener->server;
         assert(!c->request);
         list_remove(&c->link);
-        net_acceptor_closed(&c->listener->acceptor);
+        if (!c->listener->tls)
+                net_acceptor_closed(&c->listener->acceptor);
         s->metrics.n_connections--;
         service_linger_end(s->service);
         free(c);
@@ -157,9 +158,12 @@ static void on_accepted(struct net_acceptor *a, int fd, const struct net_peer *p
         struct http_server *s = l->server;
         struct http_connection *c = new0(struct http_connection, 1);
 
-        if (!c) {
+        if (c && l->tls)
+                fd = http_tls_accept(l, fd);
+        if (!c || fd < 0) {
                 (void)fd_close(fd);
                 net_acceptor_closed(a);
+                free(c);
                 return;
         }
         c->listener = l;
@@ -173,7 +177,7 @@ static void on_accepted(struct net_acceptor *a, int fd, const struct net_peer *p
                 (void)loop_timer_start(&s->sweep, s->loop, SWEEP_USEC, on_sweep);
         s->accepting = c;
         /* Closes fd when it fails, and may or may not have told on_connection() before. */
-        (void)MHD_add_connection(l->port->mhd, fd, &nowhere, sizeof(nowhere));
+        (void)MHD_add_connection(s->port.mhd, fd, &nowhere, sizeof(nowhere));
         s->accepting = http_connection_free(s->accepting);
 }
 
@@ -184,9 +188,8 @@ static void on_kick(struct loop_task *t)
         struct http_server *s = container_of(t, struct http_server, kick);
 
         http_upgrade_run(s);
-        for (size_t i = 0; i < HTTP_PORTS; i++)
-                if (s->ports[i].wants_run)
-                        http_port_run(&s->ports[i]);
+        if (s->port.wants_run)
+                http_port_run(&s->port);
         http_stream_run_writable(s);
         http_request_free_orphans(s);
 }
@@ -214,6 +217,7 @@ int http_server_new(struct http_server **ret, struct service *service, const str
         list_init(&s->writable);
         list_init(&s->orphans);
         list_init(&s->upgraded);
+        list_init(&s->secured);
         random_bytes(&s->id_seed, sizeof(s->id_seed));
         random_bytes(&s->id_last, sizeof(s->id_last));
         r = loop_task_init(&s->kick, s->loop, on_kick);
@@ -227,22 +231,21 @@ int http_server_new(struct http_server **ret, struct service *service, const str
         return 0;
 }
 
-int http_server_listen(struct http_server *s, int fd, bool is_admin, const struct net_tls *tls)
+int http_server_listen(struct http_server *s, int fd, bool is_admin, struct net_tls *tls)
 {
-        struct http_port *port = &s->ports[tls ? HTTP_PORT_TLS : HTTP_PORT_PLAIN];
         struct http_listener *l;
         int r;
 
         if (s->n_listeners == ARRAY_SIZE(s->listeners))
                 return -ENOBUFS;
-        if (!port->mhd) {
-                r = http_port_open(port, s, tls);
+        if (!s->port.mhd) {
+                r = http_port_open(&s->port, s);
                 if (r < 0)
                         return r;
         }
         l = &s->listeners[s->n_listeners];
         l->server = s;
-        l->port = port;
+        l->tls = tls;
         r = net_acceptor_start(&l->acceptor, s->loop, fd, is_admin, (unsigned)s->conf->connections_max,
                                on_accepted);
         if (r < 0)
@@ -285,12 +288,11 @@ static void answer_all(struct http_server *s)
                 else if (r->state == HTTP_RUNNING || r->state == HTTP_WAITING)
                         http_reply_error(r, -ECANCELED);
         }
-        for (size_t i = 0; i < HTTP_PORTS; i++)
-                for (unsigned k = 0; s->ports[i].mhd && k < LAST_RUNS_MAX; k++) {
-                        http_port_run(&s->ports[i]);
-                        if (!s->ports[i].wants_run)
-                                break;
-                }
+        for (unsigned i = 0; s->port.mhd && i < LAST_RUNS_MAX; i++) {
+                http_port_run(&s->port);
+                if (!s->port.wants_run)
+                        break;
+        }
         http_request_free_orphans(s);
 }
 
@@ -302,8 +304,8 @@ struct http_server *http_server_free(struct http_server *s)
         stop_accepting(s);
         answer_all(s);
         http_upgrade_stop(s);
-        for (size_t i = 0; i < HTTP_PORTS; i++)
-                http_port_close(&s->ports[i]);
+        http_port_close(&s->port);
+        http_tls_stop(s);
         http_request_free_orphans(s);
         LIST_FOREACH_SAFE (i, &s->spare) {
                 list_remove(i);

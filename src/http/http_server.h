@@ -51,8 +51,9 @@ struct http_server_setup {
 };
 
 int http_server_new(struct http_server **ret, struct service *service, const struct http_server_setup *setup);
-/* Adopts a listener (plain, TLS, or the admin door). Borrowed fd. */
-int http_server_listen(struct http_server *s, int fd, bool is_admin, const struct net_tls *tls);
+#define HTTP_TLS_FILES 3 /* descriptors of a TLS client; of any other it is one */
+/* Adopts a listener (plain, TLS, or the admin door). Borrowed, fd and tls: until http_server_free(). */
+int http_server_listen(struct http_server *s, int fd, bool is_admin, struct net_tls *tls);
 void http_server_reload(struct http_server *s, const struct http_conf *conf);
 /* Stops accepting; answers carry Connection: close; idle connections are closed after 1 s; WAITING requests
  * get until their deadline. Holds and lingers on the service fall to zero when all is done. */

@@ -3,10 +3,8 @@
 
 /* Connections that leave HTTP (RFC 9110 section 7.8).
  *
- * MHD keeps its memory for a connection, several kilobytes, for as long as it knows of it. A plain socket is
- * ours alone after the upgrade: we keep a duplicate and let MHD forget the connection. Of a TLS one MHD holds
- * the session: it passes bytes between the client and a socket pair, one end of which we get, until we say
- * that it is over.
+ * MHD keeps its memory for a connection, several kilobytes, for as long as it knows of it. So we keep a
+ * duplicate of its descriptor and let it forget the connection.
  *
  * MHD hands the socket over inside MHD_run(), and must not be told there that it may forget it: both the
  * handler's part and ours wait for the server's kick. */
@@ -22,7 +20,6 @@
 struct http_tunnel {
         struct list_link link; /* in upgraded, until the handler was told */
         struct http_server *server;
-        struct http_port *port;
         struct http_request *request; /* while linked */
         struct MHD_UpgradeResponseHandle *mhd;
         int fd; /* owned */
@@ -35,7 +32,7 @@ static void let_mhd_forget(struct http_tunnel *t)
                 return;
         (void)MHD_upgrade_action(t->mhd, MHD_UPGRADE_ACTION_CLOSE);
         t->mhd = NULL;
-        t->port->wants_run = true;
+        t->server->port.wants_run = true;
         http_server_kick(t->server);
 }
 
@@ -79,7 +76,6 @@ static void hand_over(struct http_tunnel *t)
 {
         struct http_request *r = TAKE_PTR(t->request);
         struct buf early = t->early;
-        bool is_tls = t->port == &t->server->ports[HTTP_PORT_TLS];
 
         list_remove(&t->link);
         if (t->fd < 0 || buf_error(&early) < 0) {
@@ -87,8 +83,7 @@ static void hand_over(struct http_tunnel *t)
                 return;
         }
         t->early = BUF_EMPTY;
-        if (!is_tls)
-                let_mhd_forget(t);
+        let_mhd_forget(t);
         r->upgraded(r, t, buf_bytes(&early), buf_size(&early));
         buf_done(&early);
 }
@@ -117,7 +112,6 @@ int http_reply_upgrade(struct http_request *r, const char *protocol, http_upgrad
         if (!r->tunnel)
                 return -ENOMEM;
         r->tunnel->server = r->server;
-        r->tunnel->port = r->port;
         r->tunnel->fd = -1;
         response = MHD_create_response_for_upgrade(on_upgraded, r);
         if (!response)

@@ -18,5 +18,6 @@ libhttp_a_SOURCES = \
 	%D%/http_server.c \
 	%D%/http_server.h \
 	%D%/http_stream.c \
+	%D%/http_tls.c \
 	%D%/http_upgrade.c \
 	$(NULL)

@@ -10,21 +10,25 @@
 #include "net/net_tls.h"
 #include "service/service.h"
 
-static gnutls_datum_t as_datum(char *text)
+#define PRIORITY                                                                                             \
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-"        \
+        "POLY1305"
+
+static gnutls_datum_t as_datum(const char *text)
 {
         return (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)strlen(text)};
 }
 
-static int make_credentials(struct net_tls *tls)
+static int make_credentials(struct net_tls *tls, const char *certificate_pem, const char *key_pem)
 {
-        const gnutls_datum_t certificate = as_datum(tls->certificate), key = as_datum(tls->key);
+        const gnutls_datum_t certificate = as_datum(certificate_pem), key = as_datum(key_pem);
 
         if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0)
                 return -ENOMEM;
         if (gnutls_certificate_set_x509_key_mem(tls->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM) <
             0)
                 return -EBADMSG;
-        return gnutls_priority_init(&tls->priority, NET_TLS_PRIORITY, NULL) < 0 ? -EBADMSG : 0;
+        return gnutls_priority_init(&tls->priority, PRIORITY, NULL) < 0 ? -EBADMSG : 0;
 }
 
 int net_tls_new(struct net_tls **ret, const char *certificate, const char *key)
@@ -35,11 +39,7 @@ int net_tls_new(struct net_tls **ret, const char *certificate, const char *key)
         tls = new0(struct net_tls, 1);
         if (!tls)
                 return -ENOMEM;
-        tls->certificate = strdup(certificate);
-        tls->key = strdup(key);
-        if (!tls->certificate || !tls->key)
-                return -ENOMEM;
-        r = make_credentials(tls);
+        r = make_credentials(tls, certificate, key);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(tls);
@@ -72,7 +72,7 @@ static int trust(struct net_tls *tls, const char *ca_file)
                     : gnutls_certificate_set_x509_system_trust(tls->credentials);
         if (n < 0 || (ca_file && n == 0))
                 return -EBADMSG;
-        return gnutls_priority_init(&tls->priority, NET_TLS_PRIORITY, NULL) < 0 ? -EBADMSG : 0;
+        return gnutls_priority_init(&tls->priority, PRIORITY, NULL) < 0 ? -EBADMSG : 0;
 }
 
 int net_tls_client_new(struct net_tls **ret, const char *host, const char *ca_file)
@@ -101,8 +101,6 @@ struct net_tls *net_tls_free(struct net_tls *tls)
         if (tls->credentials)
                 gnutls_certificate_free_credentials(tls->credentials);
         free(tls->host);
-        free(tls->key);
-        free(tls->certificate);
         free(tls);
         return NULL;
 }

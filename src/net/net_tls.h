@@ -10,16 +10,11 @@
 #include "base/macro.h"
 
 struct net_tls {
-        char *certificate, *key; /* owned PEM texts, for layers that configure their own TLS (MHD) */
         struct gnutls_certificate_credentials_st *credentials; /* owned */
         struct gnutls_priority_st *priority;                   /* owned */
         char *host;       /* owned; a client: the name or address that the certificate must be for */
         const char *alpn; /* borrowed; NULL: any. Others fail the handshake, RFC 7301 */
 };
-
-#define NET_TLS_PRIORITY                                                                                     \
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-"        \
-        "POLY1305"
 
 /* 0; -ENOENT without the credentials; -EBADMSG for what GnuTLS does not take. */
 int net_tls_load(struct net_tls **ret);

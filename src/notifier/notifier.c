@@ -102,9 +102,11 @@ static int serve(struct notifier *d)
                         });
 }
 
-static void allow_files(const struct notifier_conf *conf)
+static void allow_files(const struct notifier *d)
 {
-        uint64_t n = conf->notifier.clients_max + conf->http.connections_max, k = files_allow(n);
+        uint64_t n = d->conf->notifier.clients_max + d->conf->http.connections_max;
+        unsigned each = d->web.tls ? HTTP_TLS_FILES : 1;
+        uint64_t k = files_allow(n * each) / each;
 
         if (k < n)
                 log_warning("MaxClients= and MaxConnections= do not fit LimitNOFILE=: there is room for %llu",
@@ -138,7 +140,6 @@ static int notifier_start(struct service *service, const void *conf, void **ret_
                 return log_error_errno(-ENOMEM, "Cannot start: %m");
         d->service = service;
         d->conf = conf;
-        allow_files(d->conf);
         load_pages(d);
         r = connect_servers(d);
         if (r == 0)
@@ -151,6 +152,7 @@ static int notifier_start(struct service *service, const void *conf, void **ret_
                 notifier_free(d);
                 return r;
         }
+        allow_files(d);
         web_backend_tell(&d->backend);
         *ret_daemon = d;
         return 0;

@@ -539,6 +539,7 @@ def test_tls(make_lonja):
             assert ws.close_code == 1001
 
     asyncio.run(asyncio.wait_for(listen(), TIMEOUT))
+    assert "Leaving with work in hand" not in open(lonja.daemon("notifier").log).read()
 
 
 def test_the_admin_door(make_lonja):

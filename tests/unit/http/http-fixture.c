@@ -56,7 +56,7 @@ void fixture_open(struct fixture *f, const struct http_route *routes, void (*gua
         assert_int_equal(http_server_listen(f->server, f->listener, false, NULL), 0);
 }
 
-void fixture_listen_tls(struct fixture *f, const struct net_tls *tls)
+void fixture_listen_tls(struct fixture *f, struct net_tls *tls)
 {
         f->plain_listener = f->listener;
         f->listener = listen_anywhere(&f->port);

@@ -44,7 +44,7 @@ struct client {
 
 void fixture_open(struct fixture *f, const struct http_route *routes, void (*guard)(struct http_request *r));
 /* Adds a door for TLS; clients come by it from now on. */
-void fixture_listen_tls(struct fixture *f, const struct net_tls *tls);
+void fixture_listen_tls(struct fixture *f, struct net_tls *tls);
 void fixture_close(struct fixture *f);
 /* One turn of the loop, at most `msec` long. */
 void fixture_turn(struct fixture *f, unsigned msec);

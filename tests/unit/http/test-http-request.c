@@ -176,12 +176,12 @@ static void test_patience_ends(void **state)
         client_open(&c, f);
         client_get(&c, "/hold");
         fixture_until(f, &f->n_begun, 1);
-        for (unsigned i = 0; i < 6000 && f->server->ports[0].n_patient > 0; i++)
+        for (unsigned i = 0; i < 6000 && f->server->port.n_patient > 0; i++)
                 fixture_spin(f, 10);
-        assert_int_equal(f->server->ports[0].n_patient, 0);
-        turns = f->server->ports[0].turn;
+        assert_int_equal(f->server->port.n_patient, 0);
+        turns = f->server->port.turn;
         fixture_spin(f, 50);
-        assert_in_range(f->server->ports[0].turn - turns, 0, 2);
+        assert_in_range(f->server->port.turn - turns, 0, 2);
         fixture_release(f);
         assert_status(client_answer(&c), 200);
         client_close(&c);

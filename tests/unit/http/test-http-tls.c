@@ -196,18 +196,37 @@ static void test_garbage(void **state)
         client_close(&silent);
 }
 
-/* A certificate that is none is told at once. */
-static void test_bad_certificate(void **state)
+/* A client that says it has said all gets its answer. */
+static void test_half_close(void **state)
 {
         struct secure *s = *state;
-        const struct http_route *const lists[] = {routes, NULL};
-        const struct http_server_setup bad_setup = {.routes = lists, .conf = &s->fixture.conf};
-        struct http_server *server;
-        struct net_tls bad = {.certificate = (char *)"none", .key = (char *)"none"};
 
-        assert_int_equal(http_server_new(&server, &s->fixture.service, &bad_setup), 0);
-        assert_int_equal(http_server_listen(server, s->fixture.listener, false, &bad), -EBADMSG);
-        http_server_free(server);
+        connect_secure(s);
+        get_secure(s, "GET /hold HTTP/1.1\r\nHost: t\r\n\r\n");
+        assert_int_equal(gnutls_bye(s->session, GNUTLS_SHUT_WR), 0);
+        fixture_until(&s->fixture, &s->fixture.n_begun, 1);
+        fixture_release(&s->fixture);
+        assert_string_equal(fixture_body(answer_secure(s, 4)), "done");
+}
+
+/* The last answer of a connection goes out whole to somebody who begins to read late, and then its end. */
+static void test_late_reader(void **state)
+{
+        struct secure *s = *state;
+        char byte;
+        ssize_t k;
+
+        connect_secure(s);
+        get_secure(s, "GET /large HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        fixture_spin(&s->fixture, 50);
+        assert_int_equal(strlen(fixture_body(answer_secure(s, 1000000))), 1000000);
+        while ((k = gnutls_record_recv(s->session, &byte, 1)) == GNUTLS_E_AGAIN)
+                fixture_turn(&s->fixture, 10);
+        assert_int_equal(k, 0);
+        client_close(&s->client);
+        while (s->fixture.server->listeners[1].acceptor.n_open > 0)
+                fixture_turn(&s->fixture, 10);
+        assert_true(list_is_empty(&s->fixture.server->secured));
 }
 
 int main(void)
@@ -216,7 +235,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_body, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_bad_certificate, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_half_close, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_late_reader, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
