@@ -44,7 +44,8 @@ class Bench(Bed):
             {"Content-Type": "text/csv", "Authorization": f"Bearer {self.stack.token}"})
         with urllib.request.urlopen(request) as answer:
             answer.read()
-        self.stack.psql("VACUUM ANALYZE; CHECKPOINT;")
+        self.stack.psql("VACUUM ANALYZE")
+        self.stack.psql("CHECKPOINT")
         port = free_port()
         self.bare = self.start_other("bare", os.path.join(self.options.build, "bench-mhd"), str(port))
         self.bare_url = self.answering("bare", self.bare, port)
